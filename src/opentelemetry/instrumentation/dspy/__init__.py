@@ -1,0 +1,71 @@
+"""OpenTelemetry instrumentation for DSPy.
+
+Every call of a DSPy program becomes one trace: its modules, adapters and language model calls, in the OpenTelemetry
+GenAI conventions, with exact tokens, cost and cache hits, added up for every module.
+
+    from opentelemetry.instrumentation.dspy import DSPyInstrumentor
+
+    DSPyInstrumentor().instrument()
+
+or, without a change to the program, ``opentelemetry-instrument python app.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from .application import telemetry_context, usage_scope
+from .config import Options
+from .package import _instruments
+from .patching import Patcher
+from .predictions import span_context_of
+from .telemetry import Telemetry
+from .usage import Usage, UsageScope
+from .version import __version__
+
+__all__ = [
+    "DSPyInstrumentor",
+    "Usage",
+    "UsageScope",
+    "__version__",
+    "span_context_of",
+    "telemetry_context",
+    "usage_scope",
+]
+
+
+class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """Switches the instrumentation of DSPy on and off.
+
+    ``instrument()`` takes ``tracer_provider``, ``meter_provider``, ``logger_provider`` (default: the global ones),
+    ``completion_hook`` (a hook of ``opentelemetry-util-genai``) and ``redact`` (a function that is given each text and
+    its kind, and returns what may be recorded of it). An unsupported DSPy, or none, is logged, and nothing is done.
+    ``uninstrument()`` leaves every class of DSPy and of the application as it was.
+    """
+
+    _patcher: Patcher | None = None
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return the DSPy versions that this library instruments."""
+        return _instruments
+
+    def _instrument(self, **kwargs: Any) -> None:
+        from .seams import seams  # noqa: PLC0415 - DSPy is looked at only when it is instrumented
+
+        telemetry = Telemetry.create(
+            Options.read(redact=kwargs.get("redact")),
+            tracer_provider=kwargs.get("tracer_provider"),
+            meter_provider=kwargs.get("meter_provider"),
+            logger_provider=kwargs.get("logger_provider"),
+            completion_hook=kwargs.get("completion_hook"),
+        )
+        self._patcher = Patcher()
+        self._patcher.apply(seams(telemetry))
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        if self._patcher is not None:
+            self._patcher.remove()
+            self._patcher = None

@@ -1,0 +1,75 @@
+"""The library's own options: ``OTEL_INSTRUMENTATION_DSPY_*`` variables and keyword arguments, read once.
+
+Whether content is recorded at all is not decided here: ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` and the
+completion hook are the conventions', and ``opentelemetry-util-genai`` reads them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+__all__ = ["CONTENT_MAX_LENGTH", "Options", "Redact"]
+
+_logger = logging.getLogger(__name__)
+
+Redact: TypeAlias = Callable[[str, str], str]
+"""Takes a text and its kind (``input``, ``output``, ``system``, ``tool``) and returns what may be recorded of it."""
+
+PREFIX = "OTEL_INSTRUMENTATION_DSPY_"
+
+CONTENT_MAX_LENGTH = PREFIX + "CONTENT_MAX_LENGTH"
+"""Environment variable: characters that are recorded of each text, a whole number above zero."""
+
+DEFAULT_CONTENT_MAX_LENGTH = 16_384
+
+_KNOWN = (CONTENT_MAX_LENGTH,)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the instrumentation behaves."""
+
+    content_max_length: int = DEFAULT_CONTENT_MAX_LENGTH
+    """Characters that are recorded of each text."""
+    redact: Redact | None = None
+    """Called with every text and its kind before it is recorded."""
+
+    @classmethod
+    def read(cls, *, redact: Redact | None = None, environment: Mapping[str, str] | None = None) -> Options:
+        """Read the options; whatever is wrong with a variable is logged, and its default is used."""
+        variables = os.environ if environment is None else environment
+        _warn_about_unknown_names(variables)
+        return cls(content_max_length=_content_max_length(variables), redact=redact)
+
+
+def _content_max_length(variables: Mapping[str, str]) -> int:
+    text = variables.get(CONTENT_MAX_LENGTH, "").strip()
+    if not text:
+        return DEFAULT_CONTENT_MAX_LENGTH
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    _logger.warning(
+        "%s=%r is not valid: it takes a whole number of characters above zero. The default, %d, is used.",
+        CONTENT_MAX_LENGTH,
+        text,
+        DEFAULT_CONTENT_MAX_LENGTH,
+    )
+    return DEFAULT_CONTENT_MAX_LENGTH
+
+
+def _warn_about_unknown_names(variables: Mapping[str, str]) -> None:
+    for name in sorted(variables):
+        if not name.startswith(PREFIX) or name in _KNOWN:
+            continue
+        close = difflib.get_close_matches(name, _KNOWN, n=1)
+        _logger.warning(
+            "%s is not an option of opentelemetry-instrumentation-dspy and has no effect.%s Its options: %s.",
+            name,
+            f" Did you mean {close[0]}?" if close else "",
+            ", ".join(_KNOWN),
+        )

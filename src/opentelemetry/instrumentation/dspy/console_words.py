@@ -1,0 +1,173 @@
+"""Numbers and facts of a span in the few words that fit on its line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from .console_tree import Node, SpanError, Summary, attributes_of, is_lm_call, number_of
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from .usage import Usage
+
+__all__ = [
+    "Part",
+    "cost_words",
+    "count_words",
+    "duration_words",
+    "error_words",
+    "money_words",
+    "note_words",
+    "tidy",
+    "total_words",
+]
+
+_LONGEST_MESSAGE: Final = 400
+_MOST_DECIMALS: Final = 9
+
+DSPY_LM_ATTEMPTS: Final = "dspy.lm.attempts"
+DSPY_EVALUATE_SCORE: Final = "dspy.evaluate.score"
+DSPY_EVALUATE_EXAMPLE_SCORE: Final = "dspy.evaluate.example.score"
+DSPY_EVALUATE_FAILURES: Final = "dspy.evaluate.failures"
+DSPY_OPTIMIZER_TRIAL_SCORE: Final = "dspy.optimizer.trial.score"
+DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
+DSPY_ATTEMPT_REWARD: Final = "dspy.attempt.reward"
+DSPY_ATTEMPTS_BEST_REWARD: Final = "dspy.attempts.best_reward"
+DSPY_AGENT_TERMINATION_REASON: Final = "dspy.agent.termination_reason"
+EVENT_DSPY_ADAPTER_FALLBACK: Final = "dspy.adapter.fallback"
+DSPY_ADAPTER_TO: Final = "dspy.adapter.to"
+
+_SCORES: Final = (
+    (DSPY_EVALUATE_SCORE, "score"),
+    (DSPY_EVALUATE_EXAMPLE_SCORE, "score"),
+    (DSPY_OPTIMIZER_TRIAL_SCORE, "score"),
+    (DSPY_OPTIMIZER_BEST_SCORE, "best"),
+    (DSPY_ATTEMPT_REWARD, "reward"),
+    (DSPY_ATTEMPTS_BEST_REWARD, "best reward"),
+)
+
+
+class Part(NamedTuple):
+    """A piece of a line and the rich style that it has in a terminal."""
+
+    text: str
+    style: str = ""
+
+
+def tidy(text: str, longest: int = _LONGEST_MESSAGE) -> str:
+    """Return ``text`` as one line without control characters, cut at ``longest`` characters.
+
+    Names and error messages come from models and services: they must not move the cursor or break the tree.
+    """
+    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * longest])
+    line = " ".join(printable.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def duration_words(nanoseconds: int) -> str:
+    """Return a duration in the unit that suits it: ``850 µs``, ``12.3 ms``, ``4.21 s``, ``2m 05s``, ``1h 02m``."""
+    if nanoseconds < 999_500:
+        return f"{nanoseconds / 1e3:.0f} µs"
+    if nanoseconds < 999_500_000:
+        return f"{_three_digits(nanoseconds / 1e6)} ms"
+    if nanoseconds < 59_950_000_000:
+        return f"{_three_digits(nanoseconds / 1e9)} s"
+    minutes, seconds = divmod(round(nanoseconds / 1e9), 60)
+    if minutes < 60:
+        return f"{minutes}m {seconds:02d}s"
+    return f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def money_words(dollars: float) -> str:
+    """Return an amount with at least three significant digits: ``$0.000123``, ``$0.0312``, ``$1,204.50``."""
+    if dollars <= 0:
+        return "$0.00"
+    decimals = min(_MOST_DECIMALS, max(2, 2 - math.floor(math.log10(dollars))))
+    words = f"{dollars:,.{decimals}f}"
+    return f"${words}" if float(words.replace(",", "")) > 0 else f"<${10**-_MOST_DECIMALS:.{_MOST_DECIMALS}f}"
+
+
+def cost_words(usage: Usage) -> str:
+    """Return what was paid: ``$0.0031``, ``$?`` where no price is known, ``$0.0031+?`` where some are not.
+
+    Empty if nothing was asked of a paid service: no calls, or all answered by the cache.
+    """
+    if usage.cost_unknown_calls:
+        return f"{money_words(usage.cost)}+?" if usage.cost > 0 else "$?"
+    if usage.cost > 0 or usage.lm_calls > usage.cache_hits:
+        return money_words(usage.cost)
+    return ""
+
+
+def count_words(count: int, singular: str, plural: str = "") -> str:
+    """Return ``1 error``, ``1,204 errors``."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def error_words(error: SpanError, *, with_message: bool) -> str:
+    """Return ``✗ ValueError: message``, or as much of it as there is."""
+    message = tidy(error.message) if with_message else ""
+    words = ": ".join(part for part in (tidy(error.type), message) if part)
+    return f"✗ {words or 'error'}"
+
+
+def note_words(node: Node) -> Iterator[Part]:
+    """Give out what else is worth a word on the span's line."""
+    span, usage = node.span, node.summary.usage
+    if usage.cache_hits:
+        yield Part(_cache_words(usage, "cached" if is_lm_call(span) else f"{usage.cache_hits:,} cached"), "green")
+    tries = number_of(span, DSPY_LM_ATTEMPTS)
+    if tries is not None and tries > 1:
+        yield Part(f"{tries:.0f} tries", "yellow")
+    yield from _fallbacks(span)
+    for name, label in _SCORES:
+        if name in attributes_of(span):
+            yield Part(f"{label} {_value_words(attributes_of(span)[name])}", "bold")
+    failures = number_of(span, DSPY_EVALUATE_FAILURES)
+    if failures:
+        yield Part(f"{failures:.0f} failed", "red")
+    reason = attributes_of(span).get(DSPY_AGENT_TERMINATION_REASON)
+    if reason is not None and reason not in ("finish", "submit"):
+        yield Part(f"stopped by {tidy(str(reason), 40)}", "yellow")
+
+
+def _cache_words(usage: Usage, hits: str) -> str:
+    return f"{hits}, saved {money_words(usage.saved_cost)}" if usage.saved_cost > 0 else hits
+
+
+def _fallbacks(span: ReadableSpan) -> Iterator[Part]:
+    for event in span.events:
+        if event.name == EVENT_DSPY_ADAPTER_FALLBACK:
+            adapter = (event.attributes or {}).get(DSPY_ADAPTER_TO, "another adapter")
+            yield Part(f"fell back to {tidy(str(adapter), 40)}", "yellow")
+
+
+def _value_words(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).lower() if isinstance(value, bool) else tidy(str(value), 40)
+
+
+def total_words(summary: Summary) -> list[Part]:
+    """Return the figures of a whole tree, each a part of its own: calls, tokens, cost, cache, errors."""
+    usage = summary.usage
+    parts = []
+    if usage.lm_calls:
+        parts.append(Part(count_words(usage.lm_calls, "LM call"), "bold"))
+        parts.append(Part(f"{usage.input_tokens:,} → {usage.output_tokens:,} tokens"))
+        known = money_words(usage.cost) if usage.cost > 0 or not usage.cost_unknown_calls else ""
+        unknown = f"{count_words(usage.cost_unknown_calls, 'call')} of unknown price" if usage.cost_unknown_calls else ""
+        parts.append(Part(" + ".join(words for words in (known, unknown) if words), "bold yellow"))
+    if usage.cache_hits:
+        parts.append(Part(_cache_words(usage, count_words(usage.cache_hits, "cache hit")), "green"))
+    if summary.errors:
+        survived = f" ({summary.survived:,} survived)" if summary.survived else ""
+        parts.append(Part(count_words(summary.errors, "error") + survived, "bold red"))
+    return parts

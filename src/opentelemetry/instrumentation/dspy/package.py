@@ -1,0 +1,5 @@
+"""The range of DSPy versions that this library instruments."""
+
+from __future__ import annotations
+
+_instruments = ("dspy >= 2.6.27, < 4",)

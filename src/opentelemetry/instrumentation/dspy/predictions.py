@@ -1,0 +1,29 @@
+"""Which span produced which prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .weak import WeakIdentityMap
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
+
+__all__ = ["remember_span", "span_context_of"]
+
+_spans: WeakIdentityMap[SpanContext] = WeakIdentityMap()
+
+
+def remember_span(result: object, span_context: SpanContext) -> None:
+    """Note the span of the module call that returned this object; the outermost module to return it comes last."""
+    if span_context.is_valid and result is not None:
+        _spans.set(result, span_context)
+
+
+def span_context_of(prediction: object) -> SpanContext | None:
+    """Return the ``SpanContext`` of the module call that produced a prediction.
+
+    Where several nested modules returned the same object it is the outermost one's: the call that the application
+    made. ``None`` for what no instrumented module returned, and for copies and unpickled predictions.
+    """
+    return _spans.get(prediction)

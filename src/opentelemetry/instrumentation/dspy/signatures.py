@@ -1,0 +1,96 @@
+"""What a DSPy signature is called and how it reads, worked out once for each signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .weak import WeakIdentityMap
+
+__all__ = ["SignatureDescription", "describe", "describe_answer", "note_derived"]
+
+MAX_LABEL_LENGTH = 80
+"""Characters of a signature's text form in a span name."""
+
+_UNNAMED = "StringSignature"
+"""The class name that ``dspy.signatures.signature.make_signature`` gives to every signature without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureDescription:
+    """The words for one signature."""
+
+    name: str | None
+    """Class name of a named signature, also of what DSPy derived from one; ``None`` for a text form."""
+    fields: str
+    """DSPy's text form with the types other than ``str``: ``question, context -> answer: float``."""
+    label: str
+    """What stands in a span's name: the name, else the text form without types, at most 80 characters."""
+
+
+_descriptions: WeakIdentityMap[SignatureDescription] = WeakIdentityMap()
+_answer_descriptions: WeakIdentityMap[SignatureDescription] = WeakIdentityMap()
+_names: WeakIdentityMap[str] = WeakIdentityMap()
+
+_REASONING = "reasoning"
+"""The output field that ``ChainOfThought.__init__`` puts before those of the signature it is given."""
+
+
+def describe(signature: Any) -> SignatureDescription:
+    """Return the description of a signature class."""
+    description = _descriptions.get(signature)
+    if description is None:
+        description = _describe(signature, hidden=())
+        _descriptions.set(signature, description)
+    return description
+
+
+def describe_answer(signature: Any) -> SignatureDescription:
+    """Return the description of a chain of thought's signature as its user wrote it, without the reasoning."""
+    description = _answer_descriptions.get(signature)
+    if description is None:
+        description = _describe(signature, hidden=(_REASONING,))
+        _answer_descriptions.set(signature, description)
+    return description
+
+
+def note_derived(signature: Any, base: Any) -> None:
+    """Remember that DSPy made a signature out of another.
+
+    ``Signature.prepend``, ``with_instructions`` and their like return a class that has lost the name of the one it
+    came from; a ``ChainOfThought(JudgeAnswer)``, and every program after an optimizer, would be nameless.
+    """
+    name = _name(base)
+    if name is not None and _own_name(signature) is None:
+        _names.set(signature, name)
+
+
+def _own_name(signature: Any) -> str | None:
+    name: str = signature.__name__
+    return None if name == _UNNAMED else name
+
+
+def _name(signature: Any) -> str | None:
+    return _own_name(signature) or _names.get(signature)
+
+
+def _describe(signature: Any, hidden: tuple[str, ...]) -> SignatureDescription:
+    name = _name(signature)
+    inputs = signature.input_fields
+    outputs = {name_: field for name_, field in signature.output_fields.items() if name_ not in hidden}
+    text = f"{', '.join(inputs)} -> {', '.join(outputs)}"
+    label = name or (text if len(text) <= MAX_LABEL_LENGTH else f"{text[: MAX_LABEL_LENGTH - 1]}…")
+    return SignatureDescription(name, f"{_with_types(inputs)} -> {_with_types(outputs)}", label)
+
+
+def _with_types(fields: dict[str, Any]) -> str:
+    return ", ".join(
+        name if field.annotation is str else f"{name}: {_type_text(field.annotation)}"
+        for name, field in fields.items()
+    )
+
+
+def _type_text(annotation: Any) -> str:
+    if isinstance(annotation, type) and not getattr(annotation, "__args__", None):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "")

@@ -1,0 +1,123 @@
+"""What language model calls used and cost: numbers, and live totals that know their parent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Usage", "UsageScope"]
+
+OTHER_MODELS = "other"
+"""Under this key a scope adds up the models that came after it had seen ``MAX_MODELS`` of them."""
+
+MAX_MODELS = 100
+
+
+@dataclass(slots=True)
+class Usage:
+    """Sums over language model calls.
+
+    Tokens are in the GenAI conventions' meaning (input includes cached tokens, output includes reasoning), costs in
+    US dollars. ``cost`` is the sum of the known prices; ``cost_unknown_calls`` counts the paid calls that it lacks.
+    """
+
+    lm_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+    cost_unknown_calls: int = 0
+    cache_hits: int = 0
+    saved_cost: float = 0.0
+
+    def add(self, other: Usage) -> None:
+        """Add another sum to this one, in place."""
+        self.lm_calls += other.lm_calls
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cost += other.cost
+        self.cost_unknown_calls += other.cost_unknown_calls
+        self.cache_hits += other.cache_hits
+        self.saved_cost += other.saved_cost
+
+    def copy(self) -> Usage:
+        """Return the numbers as they stand now."""
+        copied = Usage()
+        copied.add(self)
+        return copied
+
+
+@dataclass(slots=True)
+class UsageScope:
+    """A live total of everything that runs inside, in whatever thread or task.
+
+    What is added here is added to every enclosing scope as well. Reading is possible at any time, while calls run
+    and after them. The size is fixed: models beyond the hundredth are added up under ``"other"``.
+    """
+
+    parent: UsageScope | None = None
+    _total: Usage = field(default_factory=Usage)
+    _by_model: dict[str, Usage] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add(self, usage: Usage, model: str) -> None:
+        """Add one call's usage to this scope and to those around it."""
+        scope: UsageScope | None = self
+        while scope is not None:
+            scope._add_here(usage, model)
+            scope = scope.parent
+
+    def _add_here(self, usage: Usage, model: str) -> None:
+        with self._lock:
+            self._total.add(usage)
+            of_model = self._by_model.get(model)
+            if of_model is None:
+                key = model if len(self._by_model) < MAX_MODELS else OTHER_MODELS
+                of_model = self._by_model.setdefault(key, Usage())
+            of_model.add(usage)
+
+    def total(self) -> Usage:
+        """Return all numbers, taken at one moment."""
+        with self._lock:
+            return self._total.copy()
+
+    @property
+    def lm_calls(self) -> int:
+        """Language model calls that ended, failed ones and cache hits included."""
+        return self._total.lm_calls
+
+    @property
+    def input_tokens(self) -> int:
+        """Input tokens, those that the provider had cached included."""
+        return self._total.input_tokens
+
+    @property
+    def output_tokens(self) -> int:
+        """Output tokens, reasoning included."""
+        return self._total.output_tokens
+
+    @property
+    def cost(self) -> float:
+        """Sum of the known prices, in US dollars."""
+        return self._total.cost
+
+    @property
+    def cost_unknown_calls(self) -> int:
+        """Paid calls whose price is not known, and so not in ``cost``."""
+        return self._total.cost_unknown_calls
+
+    @property
+    def cache_hits(self) -> int:
+        """Calls that DSPy's own cache answered."""
+        return self._total.cache_hits
+
+    @property
+    def saved_cost(self) -> float:
+        """What the cache hits would have cost, in US dollars, where the stored reply tells."""
+        return self._total.saved_cost
+
+    @property
+    def by_model(self) -> Mapping[str, Usage]:
+        """The same numbers for each request model, taken at one moment."""
+        with self._lock:
+            return {model: usage.copy() for model, usage in self._by_model.items()}
