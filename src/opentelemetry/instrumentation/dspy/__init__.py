@@ -12,10 +12,9 @@ or, without a change to the program, ``opentelemetry-instrument python app.py``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from .application import telemetry_context, usage_scope
 from .config import Options
@@ -25,6 +24,9 @@ from .predictions import span_context_of
 from .telemetry import Telemetry
 from .usage import Usage, UsageScope
 from .version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = [
     "DSPyInstrumentor",
@@ -53,7 +55,7 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         return _instruments
 
     def _instrument(self, **kwargs: Any) -> None:
-        from .seams import seams  # noqa: PLC0415 - DSPy is looked at only when it is instrumented
+        from .seams import seams
 
         telemetry = Telemetry.create(
             Options.read(redact=kwargs.get("redact")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from .context import attach, current_call, detach, with_call
 from .usage import UsageScope
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from opentelemetry.util.types import AttributeValue
 
 __all__ = ["telemetry_context", "usage_scope"]

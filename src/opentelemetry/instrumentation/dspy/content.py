@@ -79,9 +79,7 @@ class Content:
             return self._mapping(fields.items(), len(fields), kind, depth)
         return self.text(_representation(value), kind)
 
-    def _mapping(
-        self, items: Iterable[tuple[Any, Any]], count: int, kind: ContentKind, depth: int
-    ) -> dict[str, Any]:
+    def _mapping(self, items: Iterable[tuple[Any, Any]], count: int, kind: ContentKind, depth: int) -> dict[str, Any]:
         recorded = {str(key): self.value(item, kind, depth + 1) for key, item in islice(items, MAX_ITEMS)}
         if count > MAX_ITEMS:
             recorded["…"] = f"[{count - MAX_ITEMS} more items]"

@@ -6,7 +6,6 @@ meet nowhere else.
 
 from __future__ import annotations
 
-from contextvars import Token
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from .paths import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextvars import Token
 
     from opentelemetry.context import Context
     from opentelemetry.util.types import AttributeValue

@@ -44,9 +44,7 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
     return []
 
 
-def output_messages(
-    content: Content, outputs: Iterable[Any], finish_reasons: Sequence[str]
-) -> list[OutputMessage]:
+def output_messages(content: Content, outputs: Iterable[Any], finish_reasons: Sequence[str]) -> list[OutputMessage]:
     """Return one message for each of DSPy's outputs, strings or dicts."""
     reasons = [*finish_reasons]
     return [
@@ -79,14 +77,10 @@ def tool_definitions(content: Content, tools: Any) -> list[ToolDefinition]:
 
 def _input_message(content: Content, message: Mapping[str, Any]) -> InputMessage:
     role = str(message.get("role", "user"))
-    kind: ContentKind = (
-        "system" if role in ("system", "developer") else "output" if role == "assistant" else "input"
-    )
+    kind: ContentKind = "system" if role in ("system", "developer") else "output" if role == "assistant" else "input"
     if role == "tool":
         response = content.value(message.get("content"), kind)
-        return InputMessage(
-            role=role, parts=[ToolCallResponsePart(response=response, id=message.get("tool_call_id"))]
-        )
+        return InputMessage(role=role, parts=[ToolCallResponsePart(response=response, id=message.get("tool_call_id"))])
     parts = _content_parts(content, message.get("content"), kind)
     parts.extend(_tool_calls(content, message.get("tool_calls"), kind))
     return InputMessage(role=role, parts=parts)

@@ -12,10 +12,8 @@ import importlib
 import inspect
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -27,6 +25,17 @@ __all__ = ["Call", "Patcher", "Recorder", "Recording", "Seam"]
 _logger = logging.getLogger(__name__)
 
 _HOOK = "__init_subclass__"
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from types import ModuleType
+
+    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper[..., Any]
+    _FunctionWrapper = wrapt.FunctionWrapper[..., Any]
+else:
+    # wrapt's classes take parameters in their stubs alone.
+    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper
+    _FunctionWrapper = wrapt.FunctionWrapper
 
 
 @dataclass(slots=True)
@@ -72,7 +81,7 @@ class Seam:
     """Whether some supported DSPy versions lack it, so that its absence is not worth a word."""
 
 
-class _BoundTracedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[misc]
+class _BoundTracedMethod(_BoundFunctionWrapper):
     """A bound method that copies and pickles as DSPy's own bound method does."""
 
     def __copy__(self) -> _BoundTracedMethod:
@@ -85,7 +94,7 @@ class _BoundTracedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[misc]
         return getattr, (self._self_instance, self.__name__)
 
 
-class _TracedMethod(wrapt.FunctionWrapper):  # type: ignore[misc]
+class _TracedMethod(_FunctionWrapper):
     """A function wrapper that copies as a plain function does, and pickles as the name that it stands under."""
 
     __bound_function_wrapper__ = _BoundTracedMethod
@@ -179,34 +188,36 @@ class Patcher:
             return
         self._wrap(subclass, seam)
 
-    def _subclass_hook(self, owner: type, seams: list[Seam]) -> Any:
+    def _subclass_hook(self, owner: type[Any], seams: list[Seam]) -> Any:
         own_hook = vars(owner).get(_HOOK)
 
-        def __init_subclass__(cls: type, **keyword_arguments: Any) -> None:  # noqa: N807
+        def wrap_overrides(subclass: type[Any], /, **keyword_arguments: Any) -> None:
             if own_hook is not None:
-                own_hook.__get__(None, cls)(**keyword_arguments)
+                own_hook.__get__(None, subclass)(**keyword_arguments)
             else:
-                super(owner, cls).__init_subclass__(**keyword_arguments)
+                super(owner, subclass).__init_subclass__(**keyword_arguments)
             for seam in seams:
                 if self._recording:
-                    self._wrap_override(cls, owner, seam)
+                    self._wrap_override(subclass, owner, seam)
 
-        return classmethod(__init_subclass__)
+        return classmethod(wrap_overrides)
 
     def _handler(self, owner: Callable[[], object | None], seam: Seam, original: Any) -> Callable[..., Any]:
         recorder, attribute = seam.recorder, seam.attribute
 
         def begin(instance: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]) -> Recording | None:
-            if not self._recording or not is_instrumentation_enabled():
-                return None
             active = current_call()
-            here = owner()
-            if active.instance is instance and (active.owner is not here or active.attribute != attribute):
-                if instance is not None:
-                    # An override that called super(), or acall that delegates to __call__: the same call goes on.
-                    return None
+            if (
+                instance is not None
+                and active.instance is instance
+                and (active.attribute != attribute or active.owner is not owner())
+            ):
+                # An override that called super(), or acall that delegates to __call__: the same call goes on.
+                return None
+            if not (self._recording and is_instrumentation_enabled()):
+                return None
             try:
-                return recorder.begin(Call(instance, here, attribute, arguments, keyword_arguments))
+                return recorder.begin(Call(instance, owner(), attribute, arguments, keyword_arguments))
             except Exception as error:  # noqa: BLE001 - whatever goes wrong here is ours, and the call must go on
                 self._complain(recorder, error)
                 return None
@@ -284,7 +295,8 @@ def _resolve(seam: Seam) -> type | ModuleType | None:
 
 
 def _subclasses(owner: type) -> Iterator[type]:
-    for subclass in type.__subclasses__(owner):
+    direct: list[type] = type.__subclasses__(owner)
+    for subclass in direct:
         yield subclass
         yield from _subclasses(subclass)
 

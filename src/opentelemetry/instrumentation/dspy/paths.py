@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .weak import WeakIdentityMap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .context import RunningModule
 
 __all__ = ["path_of"]
@@ -61,12 +62,13 @@ def _place_below(root: Any, module: Any) -> _Place | None:
 
 
 def _at(root: Any, steps: tuple[str | int, ...]) -> object:
-    found = root
-    for step in steps:
-        try:
-            found = found[step] if isinstance(found, (list, tuple, dict)) else vars(found)[step]
-        except (KeyError, IndexError, TypeError):
-            return None
+    found: Any = root
+    try:
+        for step in steps:
+            container: Any = found if isinstance(found, (list, tuple, dict)) else vars(found)
+            found = container[step]
+    except (KeyError, IndexError, TypeError):
+        return None
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiOutputTypeValues
@@ -12,25 +12,89 @@ if TYPE_CHECKING:
 
 __all__ = ["set_request_parameters"]
 
-_MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-
 
 def set_request_parameters(invocation: InferenceInvocation, options: Mapping[str, Any]) -> None:
     """Set what the language model or the call sets; what neither does is not recorded."""
-    invocation.temperature = _number(options.get("temperature"))
-    invocation.top_p = _number(options.get("top_p"))
-    invocation.top_k = _whole_number(options.get("top_k"))
-    invocation.frequency_penalty = _number(options.get("frequency_penalty"))
-    invocation.presence_penalty = _number(options.get("presence_penalty"))
-    invocation.seed = _whole_number(options.get("seed"))
-    invocation.max_tokens = next(
-        (number for name in _MAX_TOKENS_NAMES if (number := _whole_number(options.get(name))) is not None), None
-    )
-    invocation.stop_sequences = _texts(options.get("stop"))
-    choices = _whole_number(options.get("n"))
+    for name, value in options.items():
+        if value is not None:
+            set_parameter = _PARAMETERS.get(name)
+            if set_parameter is not None:
+                set_parameter(invocation, value)
+
+
+def _temperature(invocation: InferenceInvocation, value: Any) -> None:
+    invocation.temperature = _number(value)
+
+
+def _top_p(invocation: InferenceInvocation, value: Any) -> None:
+    invocation.top_p = _number(value)
+
+
+def _top_k(invocation: InferenceInvocation, value: Any) -> None:
+    invocation.top_k = _whole_number(value)
+
+
+def _frequency_penalty(invocation: InferenceInvocation, value: Any) -> None:
+    invocation.frequency_penalty = _number(value)
+
+
+def _presence_penalty(invocation: InferenceInvocation, value: Any) -> None:
+    invocation.presence_penalty = _number(value)
+
+
+def _max_tokens(invocation: InferenceInvocation, value: Any) -> None:
+    invocation.max_tokens = _whole_number(value)
+
+
+def _seed(invocation: InferenceInvocation, value: Any) -> None:
+    invocation.seed = _whole_number(value)
+
+
+def _stop(invocation: InferenceInvocation, value: Any) -> None:
+    if isinstance(value, str):
+        invocation.stop_sequences = [value]
+    elif isinstance(value, (list, tuple)) and value:
+        invocation.stop_sequences = [str(item) for item in value]
+
+
+def _choices(invocation: InferenceInvocation, value: Any) -> None:
+    """Set how many replies are asked for; the conventions leave out one."""
+    choices = _whole_number(value)
     invocation.request_choice_count = choices if choices != 1 else None
-    invocation.reasoning_level = _reasoning_level(options)
-    invocation.output_type = _output_type(options.get("response_format"))
+
+
+def _reasoning_effort(invocation: InferenceInvocation, value: Any) -> None:
+    if isinstance(value, str):
+        invocation.reasoning_level = value
+
+
+def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
+    if isinstance(value, Mapping):
+        _reasoning_effort(invocation, value.get("effort"))
+
+
+def _response_format(invocation: InferenceInvocation, value: Any) -> None:
+    """Set ``json`` for a JSON mode, a schema or a pydantic class, which DSPy turns into a schema."""
+    is_text = isinstance(value, Mapping) and value.get("type") == "text"
+    invocation.output_type = (GenAiOutputTypeValues.TEXT if is_text else GenAiOutputTypeValues.JSON).value
+
+
+_PARAMETERS: dict[str, Callable[[InferenceInvocation, Any], None]] = {
+    "temperature": _temperature,
+    "top_p": _top_p,
+    "top_k": _top_k,
+    "frequency_penalty": _frequency_penalty,
+    "presence_penalty": _presence_penalty,
+    "max_tokens": _max_tokens,
+    "max_completion_tokens": _max_tokens,
+    "max_output_tokens": _max_tokens,
+    "seed": _seed,
+    "stop": _stop,
+    "n": _choices,
+    "reasoning_effort": _reasoning_effort,
+    "reasoning": _reasoning,
+    "response_format": _response_format,
+}
 
 
 def _number(value: Any) -> float | None:
@@ -39,26 +103,3 @@ def _number(value: Any) -> float | None:
 
 def _whole_number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _texts(value: Any) -> list[str] | None:
-    if isinstance(value, str):
-        return [value]
-    return [str(item) for item in value] if isinstance(value, (list, tuple)) and value else None
-
-
-def _reasoning_level(options: Mapping[str, Any]) -> str | None:
-    level = options.get("reasoning_effort")
-    reasoning = options.get("reasoning")
-    if level is None and isinstance(reasoning, Mapping):
-        level = reasoning.get("effort")
-    return level if isinstance(level, str) else None
-
-
-def _output_type(response_format: Any) -> str | None:
-    """Return ``json`` for a JSON mode, a schema or a pydantic class, which DSPy turns into a schema."""
-    if response_format is None:
-        return None
-    if isinstance(response_format, Mapping) and response_format.get("type") == "text":
-        return GenAiOutputTypeValues.TEXT.value
-    return GenAiOutputTypeValues.JSON.value

@@ -40,7 +40,7 @@ GEN_AI_USAGE_COST_CURRENCY: Final = "gen_ai.usage.cost.currency"
 """string, ISO 4217: currency of the amount. Proposed convention."""
 
 GEN_AI_USAGE_COST_SOURCE: Final = "gen_ai.usage.cost.source"
-"""string: ``provider`` if the reply carried the amount, ``local`` if it was computed in process. Proposed convention."""
+"""string: ``provider`` if the reply carried the amount, ``local`` if it was computed here. Proposed convention."""
 
 DSPY_CACHE_HIT: Final = "dspy.cache.hit"
 """boolean: whether DSPy's own cache answered, so that no request was made."""

@@ -85,8 +85,7 @@ def _describe(signature: Any, hidden: tuple[str, ...]) -> SignatureDescription:
 
 def _with_types(fields: dict[str, Any]) -> str:
     return ", ".join(
-        name if field.annotation is str else f"{name}: {_type_text(field.annotation)}"
-        for name, field in fields.items()
+        name if field.annotation is str else f"{name}: {_type_text(field.annotation)}" for name, field in fields.items()
     )
 
 

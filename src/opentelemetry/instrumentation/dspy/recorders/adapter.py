@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
 from ..context import attach, current_call, detach, with_call
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from opentelemetry.context import Context
 
     from ..patching import Call

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
@@ -15,17 +13,19 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 )
 
 from .. import semconv
-from ..context import ActiveCall, LMCall, attach, current_call, detach, with_call
+from ..context import ActiveCall, LMCall, current_call, with_call
 from ..lm_results import LMOutcome, outcome_of_call_result
 from ..messages import input_messages, output_messages, tool_definitions
+from ..module_classes import classify
 from ..prompts import prompt_name, prompt_version
 from ..providers import ModelIdentity, identify, server_address
 from ..requests import set_request_parameters
+from ..spans import OpenInvocation, open_invocation
 from ..usage import Usage
-from .module import classify
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
+    from collections.abc import Mapping
+
     from opentelemetry.util.genai.invocation import InferenceInvocation
     from opentelemetry.util.types import AttributeValue
 
@@ -54,19 +54,19 @@ class LMRecorder:
         identity = identify(language_model.model, _default_provider(language_model))
         endpoint = options.get("api_base") or options.get("base_url")
         server = server_address(endpoint) if isinstance(endpoint, str) else None
-        invocation = self._telemetry.handler.inference(
-            identity.provider,
-            request_model=identity.model,
-            server_address=server.host if server else None,
-            server_port=server.port if server else None,
-            operation_name=_operation(language_model),
-            context=with_call(active),
-            conversation_id=active.conversation_id,
+        opened = open_invocation(
+            self._telemetry.handler.inference(
+                identity.provider,
+                request_model=identity.model,
+                server_address=server.host if server else None,
+                server_port=server.port if server else None,
+                operation_name=_operation(language_model),
+                context=with_call(active),
+                conversation_id=active.conversation_id,
+            )
         )
-        # Attached here and not by the invocation: see ``context.detach``.
-        invocation.suspend()
-        recording = LMRecording(self._telemetry, invocation, identity, active, attach(invocation.context))
-        if invocation.span.is_recording():
+        recording = LMRecording(self._telemetry, opened, identity, active)
+        if opened.is_recording:
             recording.describe(call, options)
         return recording
 
@@ -74,21 +74,20 @@ class LMRecorder:
 class LMRecording:
     """One language model call under way."""
 
-    __slots__ = ("_active", "_identity", "_invocation", "_telemetry", "_token")
+    __slots__ = ("_active", "_identity", "_invocation", "_opened", "_telemetry")
 
     def __init__(
         self,
         telemetry: Telemetry,
-        invocation: InferenceInvocation,
+        opened: OpenInvocation[InferenceInvocation],
         identity: ModelIdentity,
         active: ActiveCall,
-        token: Token[Context],
     ) -> None:
         self._telemetry = telemetry
-        self._invocation = invocation
+        self._opened = opened
+        self._invocation = opened.invocation
         self._identity = identity
         self._active = active
-        self._token = token
 
     def describe(self, call: Call, options: Mapping[str, Any]) -> None:
         """Set what is known of the call before it runs."""
@@ -124,13 +123,7 @@ class LMRecording:
             if self._active.scope is not None:
                 self._active.scope.add(_usage_of(outcome, error), self._identity.model)
         finally:
-            try:
-                if error is None:
-                    invocation.stop()
-                else:
-                    invocation.fail(error)
-            finally:
-                detach(self._token)
+            self._opened.end(error)
 
     def _record_outcome(self, outcome: LMOutcome) -> None:
         invocation, usage = self._invocation, outcome.usage
@@ -155,9 +148,7 @@ class LMRecording:
     def _record_metrics(self, outcome: LMOutcome) -> None:
         metrics, model = self._telemetry.metrics, self._identity.model
         context = self._invocation.context
-        metrics.cache_requests.add(
-            1, {GEN_AI_REQUEST_MODEL: model, semconv.DSPY_CACHE_HIT: outcome.cache_hit}, context
-        )
+        metrics.cache_requests.add(1, {GEN_AI_REQUEST_MODEL: model, semconv.DSPY_CACHE_HIT: outcome.cache_hit}, context)
         if outcome.cache_hit:
             self._invocation.metric_attributes[semconv.DSPY_CACHE_HIT] = True
             if outcome.saved_cost is not None:

@@ -4,90 +4,35 @@ from __future__ import annotations
 
 import inspect
 import time
-from contextvars import Token
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.util.genai.invocation import LocalAgentInvocation, WorkflowInvocation
 from opentelemetry.util.genai.types import OutputMessage, TextPart
+from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..context import ActiveCall, RunningModule, attach, current_call, detach, with_call
+from ..context import ActiveCall, RunningModule, current_call, with_call
 from ..messages import text_message
+from ..module_classes import ModuleClass, ModuleKind, classify
 from ..predictions import remember_span
 from ..signatures import SignatureDescription, describe, describe_answer
-from ..telemetry import mark_failed, usage_attributes
+from ..spans import OpenInvocation, OpenSpan, open_invocation, open_span
+from ..telemetry import usage_attributes
 from ..usage import UsageScope
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-    from opentelemetry.trace import Span
-    from opentelemetry.util.genai.invocation import LocalAgentInvocation, WorkflowInvocation
-
     from ..content import ContentKind
     from ..patching import Call
     from ..telemetry import Telemetry
 
-__all__ = ["ModuleRecorder"]
+OpenModule: TypeAlias = OpenSpan | OpenInvocation[WorkflowInvocation] | OpenInvocation[LocalAgentInvocation]
 
-_AGENTS = frozenset({"ReAct", "ReActV2", "CodeAct", "RLM", "Avatar"})
+__all__ = ["ModuleRecorder"]
 
 _NOT_INPUTS = frozenset({"config", "demos", "lm", "new_signature", "signature"})
 """Keyword arguments that ``Predict._forward_preprocess`` takes for itself; ``config`` may hold a key."""
-
-
-class ModuleKind(Enum):
-    """What a module is to somebody who reads a trace."""
-
-    WORKFLOW = "workflow"
-    AGENT = "agent"
-    BUILT_IN = "built-in"
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleClass:
-    """What is the same for all calls of one class."""
-
-    name: str
-    kind: ModuleKind
-    is_own: bool
-    """Whether DSPy defines the class itself, not the application."""
-    is_predictor: bool
-    hides_reasoning: bool
-    """Whether its predictor has a ``reasoning`` output that the signature given by the user had not."""
-
-
-_classes: WeakKeyDictionary[type, ModuleClass] = WeakKeyDictionary()
-
-
-def classify(module_class: type) -> ModuleClass:
-    """Return what a module class is, by DSPy's classes among its ancestors."""
-    known = _classes.get(module_class)
-    if known is None:
-        known = _classify(module_class)
-        _classes[module_class] = known
-    return known
-
-
-def _classify(module_class: type) -> ModuleClass:
-    ancestors = {
-        ancestor.__name__ for ancestor in module_class.__mro__ if ancestor.__module__.partition(".")[0] == "dspy"
-    } - {"Module", "BaseModule", "Parameter"}
-    if ancestors & _AGENTS:
-        kind = ModuleKind.AGENT
-    else:
-        kind = ModuleKind.BUILT_IN if ancestors else ModuleKind.WORKFLOW
-    return ModuleClass(
-        name=module_class.__name__,
-        kind=kind,
-        is_own=module_class.__module__.partition(".")[0] == "dspy",
-        is_predictor="Predict" in ancestors,
-        hides_reasoning="ChainOfThought" in ancestors,
-    )
 
 
 def _signature_of(module: Any, module_class: ModuleClass) -> SignatureDescription | None:
@@ -114,37 +59,34 @@ class ModuleRecorder:
         parent = current_call()
         module = call.instance
         module_class = classify(type(module))
+        signature = _signature_of(module, module_class)
         active = parent.child(module, call.owner, call.attribute)
         active.module = RunningModule(module, parent.module, call.keyword_arguments)
         active.adapter_name = None
-        signature = _signature_of(module, module_class)
-        started = self._start(module_class, signature, active, with_call(active))
-        recording = ModuleRecording(self._telemetry, module_class, signature, active, started)
-        if started.span.is_recording():
+        opened = self._open(module_class, signature, active)
+        recording = ModuleRecording(self._telemetry, module_class, signature, active, opened)
+        if opened.is_recording:
             active.scope = UsageScope(parent.scope)
             recording.describe(call)
         return recording
 
-    def _start(
-        self, module_class: ModuleClass, signature: SignatureDescription | None, active: ActiveCall, context: Context
-    ) -> _Started:
-        handler = self._telemetry.handler
+    def _open(
+        self, module_class: ModuleClass, signature: SignatureDescription | None, active: ActiveCall
+    ) -> OpenModule:
+        handler, context = self._telemetry.handler, with_call(active)
         if module_class.kind is ModuleKind.BUILT_IN:
             name = f"{module_class.name} {signature.label}" if signature else module_class.name
-            span = self._telemetry.tracer.start_span(name, context)
-            return _Started(span, None, attach(set_span_in_context(span, context)))
-        invocation: WorkflowInvocation | LocalAgentInvocation
+            return open_span(self._telemetry.tracer, name, context)
         if module_class.kind is ModuleKind.AGENT:
-            invocation = handler.invoke_local_agent(
-                agent_name=_agent_name(module_class, signature),
-                context=context,
-                conversation_id=active.conversation_id,
+            agent_name = _agent_name(module_class, signature)
+            return open_invocation(
+                handler.invoke_local_agent(
+                    agent_name=agent_name, context=context, conversation_id=active.conversation_id
+                )
             )
-        else:
-            invocation = handler.workflow(module_class.name, context=context, conversation_id=active.conversation_id)
-        # Attached here and not by the invocation: see ``context.detach``.
-        invocation.suspend()
-        return _Started(invocation.span, invocation, attach(invocation.context))
+        return open_invocation(
+            handler.workflow(module_class.name, context=context, conversation_id=active.conversation_id)
+        )
 
 
 def _agent_name(module_class: ModuleClass, signature: SignatureDescription | None) -> str:
@@ -153,19 +95,10 @@ def _agent_name(module_class: ModuleClass, signature: SignatureDescription | Non
     return module_class.name
 
 
-@dataclass(frozen=True, slots=True)
-class _Started:
-    """An open span, the invocation that owns it if it is one of the conventions', and how to leave its context."""
-
-    span: Span
-    invocation: WorkflowInvocation | LocalAgentInvocation | None
-    token: Token[Context]
-
-
 class ModuleRecording:
     """One module call under way."""
 
-    __slots__ = ("_active", "_began", "_module_class", "_signature", "_started", "_telemetry")
+    __slots__ = ("_active", "_began", "_module_class", "_opened", "_signature", "_telemetry")
 
     def __init__(
         self,
@@ -173,20 +106,22 @@ class ModuleRecording:
         module_class: ModuleClass,
         signature: SignatureDescription | None,
         active: ActiveCall,
-        started: _Started,
+        opened: OpenModule,
     ) -> None:
         self._telemetry = telemetry
         self._module_class = module_class
         self._signature = signature
         self._active = active
-        self._started = started
+        self._opened = opened
         self._began = time.perf_counter()
 
     def describe(self, call: Call) -> None:
-        """Set what is known of the call before it runs."""
-        attributes: dict[str, Any] = {semconv.DSPY_MODULE_NAME: self._module_class.name}
-        if self._active.module is not None and self._active.module.path:
-            attributes[semconv.DSPY_MODULE_PATH] = self._active.module.path
+        """Take note of what is known of the call before it runs."""
+        attributes, active = self._opened.attributes, self._active
+        attributes.update(active.attributes)
+        attributes[semconv.DSPY_MODULE_NAME] = self._module_class.name
+        if active.module is not None and active.module.path:
+            attributes[semconv.DSPY_MODULE_PATH] = active.module.path
         if self._signature is not None:
             attributes[semconv.DSPY_SIGNATURE_FIELDS] = self._signature.fields
             if self._signature.name is not None:
@@ -194,18 +129,15 @@ class ModuleRecording:
         if self._module_class.is_predictor:
             demos = call.keyword_arguments.get("demos", call.instance.demos)
             attributes[semconv.DSPY_DEMOS_COUNT] = len(demos or ())
-        if self._active.conversation_id is not None:
-            attributes[GEN_AI_CONVERSATION_ID] = self._active.conversation_id
-        attributes.update(self._active.attributes)
-        self._started.span.set_attributes(attributes)
+        if active.conversation_id is not None:
+            attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
         if self._telemetry.content.captured:
             self._record_content(_inputs(call, self._module_class), "input")
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
-        span = self._started.span
-        remember_span(result, span.get_span_context())
-        if span.is_recording() and self._telemetry.content.captured:
+        remember_span(result, self._opened.span.get_span_context())
+        if self._opened.is_recording and self._telemetry.content.captured:
             self._record_content(result, "output")
         self._end(None)
 
@@ -214,20 +146,12 @@ class ModuleRecording:
         self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        started = self._started
-        if started.span.is_recording() and self._active.scope is not None:
-            started.span.set_attributes(usage_attributes(self._active.scope))
-        error_type = mark_failed(started.span, error) if error is not None else None
-        self._record_duration(error_type)
         try:
-            if started.invocation is None:
-                started.span.end()
-            elif error is None:
-                started.invocation.stop()
-            else:
-                started.invocation.fail(error)
+            if self._opened.is_recording and self._active.scope is not None:
+                self._opened.attributes.update(usage_attributes(self._active.scope))
+            self._record_duration(None if error is None else fq_exception_type(error))
         finally:
-            detach(started.token)
+            self._opened.end(error)
 
     def _record_duration(self, error_type: str | None) -> None:
         attributes = {semconv.DSPY_MODULE_NAME: self._module_class.name}
@@ -239,14 +163,14 @@ class ModuleRecording:
 
     def _record_content(self, value: Any, kind: ContentKind) -> None:
         text = self._telemetry.content.json(value, kind)
-        invocation = self._started.invocation
-        if invocation is None:
+        if isinstance(self._opened, OpenSpan):
             name = semconv.DSPY_MODULE_INPUTS if kind == "input" else semconv.DSPY_MODULE_OUTPUTS
-            self._started.span.set_attribute(name, text)
+            self._opened.attributes[name] = text
         elif kind == "input":
-            invocation.input_messages = [text_message("user", text)]
+            self._opened.invocation.input_messages = [text_message("user", text)]
         else:
-            invocation.output_messages = [OutputMessage(role="assistant", parts=[TextPart(content=text)])]
+            answer = OutputMessage(role="assistant", parts=[TextPart(content=text)])
+            self._opened.invocation.output_messages = [answer]
 
 
 def _inputs(call: Call, module_class: ModuleClass) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""DSPy's own metrics, and the proposed one of the conventions: all that util-genai has no instrument for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import semconv
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Counter, Histogram, Meter
+
+__all__ = ["Metrics"]
+
+_DURATION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_COST_BUCKETS = (
+    0.00001,
+    0.0001,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The instruments that util-genai does not have."""
+
+    module_duration: Histogram
+    operation_cost: Histogram
+    cache_requests: Counter
+    cache_saved_cost: Counter
+
+    @classmethod
+    def create(cls, meter: Meter) -> Metrics:
+        """Create the instruments of one meter."""
+        return cls(
+            module_duration=meter.create_histogram(
+                semconv.METRIC_DSPY_MODULE_DURATION,
+                unit="s",
+                description="Duration of DSPy module calls.",
+                explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
+            ),
+            operation_cost=meter.create_histogram(
+                semconv.METRIC_GEN_AI_CLIENT_OPERATION_COST,
+                unit="{cost}",
+                description="Cost of GenAI client operations.",
+                explicit_bucket_boundaries_advisory=_COST_BUCKETS,
+            ),
+            cache_requests=meter.create_counter(
+                semconv.METRIC_DSPY_CACHE_REQUESTS,
+                unit="{request}",
+                description="Language model calls by whether DSPy's cache answered them.",
+            ),
+            cache_saved_cost=meter.create_counter(
+                semconv.METRIC_DSPY_CACHE_SAVED_COST,
+                unit="{cost}",
+                description="What the calls that DSPy's cache answered would have cost.",
+            ),
+        )
