@@ -24,6 +24,11 @@ $(BIN)/.dev: pyproject.toml $(BIN)/uv
 test: $(BIN)/.dev ## run the tests
 	$(BIN)/python -m pytest $(TESTS)
 
+.PHONY: demo
+demo: $(BIN)/.demo ## run an example program and see its traces in the terminal
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement examples/support_desk/requirements.txt
+	@$(BIN)/python examples/support_desk/run.py
+
 .PHONY: lint
 lint: $(BIN)/.dev ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .

@@ -1,0 +1,105 @@
+"""Runs app.py under `opentelemetry-instrument`, passes its output on and adds up what its traces cost.
+
+Every setting is an environment variable of OpenTelemetry or LiteLLM; those that are set already win.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+APP = Path(__file__).parent / "app.py"
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# The line with which dspy_console ends a trace; in a narrow terminal it goes on in an indented line.
+TOTAL = re.compile(r"([\d,]+ LM calls?(?:.|\n  )*?)trace [0-9a-f]{32}")
+CALLS = re.compile(r"([\d,]+) LM call")
+CACHED = re.compile(r"([\d,]+) cache hit")
+TOKENS_IN = re.compile(r"([\d,]+) \S+ [\d,]+ tokens")
+TOKENS_OUT = re.compile(r"([\d,]+) tokens")
+COST = re.compile(r"(?<!saved )\$([\d,.]*\d)")
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The settings for the program: spans on the terminal, and to the OTLP endpoint if one is given."""
+    endpoint = given.get(ENDPOINT, "")
+    settings = {
+        "OTEL_SERVICE_NAME": "support-desk",
+        "OTEL_TRACES_EXPORTER": "dspy_console,otlp" if endpoint else "dspy_console",
+        "OTEL_METRICS_EXPORTER": "otlp" if endpoint else "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        # Each tree appears right after the answer that it belongs to, instead of up to five seconds later.
+        "OTEL_BSP_SCHEDULE_DELAY": "20",
+        # Prices come from the table that DSPy brings; otherwise the first call would look for a newer one.
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if endpoint.rstrip("/").endswith(":4318"):
+        settings["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+    if sys.stdout.isatty():
+        settings["COLUMNS"] = str(shutil.get_terminal_size().columns)
+    return {**settings, **given}
+
+
+def run(command: list[str]) -> tuple[int, str]:
+    """Run a command, print its output as it comes, and return its exit code and the output."""
+    # Where there is a terminal the program writes to one too, so that its trees have colours and the right width.
+    read, write = pty.openpty() if sys.stdout.isatty() else os.pipe()
+    output = b""
+    with subprocess.Popen(command, stdout=write, env=environment(os.environ)) as program:
+        os.close(write)
+        for piece in pieces(read):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+            output += piece
+    os.close(read)
+    return program.returncode, output.decode(errors="replace")
+
+
+def pieces(descriptor: int) -> Iterator[bytes]:
+    """What can be read from a file descriptor, until everybody has closed its other end."""
+    # On Linux the end of a terminal is an error.
+    with contextlib.suppress(OSError):
+        while piece := os.read(descriptor, 65536):
+            yield piece
+
+
+def totals(output: str) -> str:
+    """The sums over all traces in the output of the program."""
+    traces = TOTAL.findall(COLOURS.sub("", output))
+    calls, cached, tokens_in, tokens_out, cost = (
+        sum(float(figure.replace(",", "")) for trace in traces for figure in pattern.findall(trace))
+        for pattern in (CALLS, CACHED, TOKENS_IN, TOKENS_OUT, COST)
+    )
+    return (
+        f"{len(traces)} traces, {calls:,.0f} LM calls ({cached:,.0f} from the cache), "
+        f"{tokens_in:,.0f} tokens in and {tokens_out:,.0f} out, ${cost:.4f}"
+    )
+
+
+def main() -> int:
+    instrument = Path(sys.executable).with_name("opentelemetry-instrument")
+    print(f"$ opentelemetry-instrument python {os.path.relpath(APP)}\n", flush=True)
+    code, output = run([str(instrument), sys.executable, str(APP)])
+    if code == 0:
+        print(f"This run: {totals(output)}")
+        if os.environ.get(ENDPOINT):
+            print(f"Sent to {os.environ[ENDPOINT]} as well.")
+        else:
+            print(f"The same in Jaeger, after docker compose up -d: {ENDPOINT}=http://localhost:4318 make demo")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
