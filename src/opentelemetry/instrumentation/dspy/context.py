@@ -18,12 +18,25 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.context import Context
+    from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
+    from .evaluations import Evaluation
     from .lm_results import LMOutcome
+    from .optimizer_runs import OptimizerPlace
+    from .token_usage import TokenUsage
     from .usage import UsageScope
 
-__all__ = ["ActiveCall", "LMCall", "RunningModule", "attach", "current_call", "detach", "with_call"]
+__all__ = [
+    "ActiveCall",
+    "LMCall",
+    "RunningModule",
+    "attach",
+    "current_call",
+    "detach",
+    "lm_call_under_way",
+    "with_call",
+]
 
 _CALL_KEY = context_api.create_key("opentelemetry.instrumentation.dspy.call")
 
@@ -58,10 +71,23 @@ class RunningModule:
 
 @dataclass(slots=True)
 class LMCall:
-    """One language model call under way; DSPy's own bookkeeping puts the outcome in here."""
+    """One language model call under way; DSPy's own bookkeeping tells the rest of it here, on its way."""
 
     language_model: Any
+    model: str
+    span: Span
     outcome: LMOutcome | None = None
+    from_cache: bool = False
+    """Whether DSPy's cache answered."""
+    stored_usage: Any = None
+    """The usage of a stored reply, which the cache empties before it hands the reply out."""
+    endpoint: str | None = None
+    """The address that DSPy chose for the request."""
+    attempts: int = 1
+    failed_usage: TokenUsage | None = None
+    """What the provider billed although the call failed."""
+    inner: list[LMOutcome] = field(default_factory=list)
+    """The outcomes of language models that this one called: a router or a proxy is one call together with them."""
 
 
 @dataclass(slots=True)
@@ -77,6 +103,8 @@ class ActiveCall:
     language_model_call: LMCall | None = None
     conversation_id: str | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+    optimizer: OptimizerPlace | None = None
 
     def child(self, instance: object, owner: object, attribute: str) -> ActiveCall:
         """Return the record of a call inside this one, which inherits all that the call does not replace."""
@@ -90,6 +118,8 @@ class ActiveCall:
             self.language_model_call,
             self.conversation_id,
             self.attributes,
+            self.evaluation,
+            self.optimizer,
         )
 
 
@@ -102,9 +132,18 @@ def current_call() -> ActiveCall:
     return call if isinstance(call, ActiveCall) else NO_CALL
 
 
-def with_call(call: ActiveCall) -> Context:
-    """Return the current context with the record in it."""
-    return context_api.set_value(_CALL_KEY, call)
+def lm_call_under_way(language_model: object = None) -> LMCall | None:
+    """Return the language model call whose own code is running, if any, and if it is one of the given object."""
+    active = current_call()
+    call = active.language_model_call
+    if call is None or (language_model is not None and call.language_model is not language_model):
+        return None
+    return call
+
+
+def with_call(call: ActiveCall, context: Context | None = None) -> Context:
+    """Return a context, by default the current one, with the record in it."""
+    return context_api.set_value(_CALL_KEY, call, context)
 
 
 def attach(context: Context) -> Token[Context]:

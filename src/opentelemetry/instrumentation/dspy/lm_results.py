@@ -1,20 +1,40 @@
 """The outcome of one language model call, read from what the installed DSPy hands over.
 
-DSPy 3.4 finishes a call with a ``CallResult`` (``dspy.clients.execution.finalize``). Its usage comes in the shape of
-chat completions or of the Responses API; both are read here into the conventions' meaning: input tokens include
-cached ones, output tokens include reasoning.
+* DSPy 3.4 finishes a call with a ``CallResult`` (``dspy.clients.execution.finalize``).
+* Before, ``BaseLM._process_lm_response`` gets the reply in the provider's shape, and 3.3's typed path an
+  ``LMResponse`` (``BaseLM._finalize_lm_response``).
+* Decision clients have a dictionary of their own (``dspy.clients.typesafe``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["LMOutcome", "TokenUsage", "outcome_of_call_result"]
+from .token_usage import TokenUsage, member, token_usage
 
-COST_COMPUTED_IN_PROCESS = "local"
-"""``gen_ai.usage.cost.source`` of a price that DSPy or LiteLLM worked out from their price tables."""
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = [
+    "LMOutcome",
+    "failed_usage",
+    "native_endpoint",
+    "outcome_of_call_result",
+    "outcome_of_decision",
+    "outcome_of_reply",
+    "outcome_of_typed_response",
+    "with_inner",
+]
+
+FROM_PROVIDER = "provider"
+"""``gen_ai.usage.cost.source`` of a price that stood in the reply."""
+
+COMPUTED_HERE = "local"
+"""``gen_ai.usage.cost.source`` of a price that was worked out from a price table in process."""
+
+_PROXY_COST_HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
+"""Where LiteLLM keeps the header in which a LiteLLM proxy tells the price."""
 
 _FINISH_REASONS = {
     "tool_calls": "tool_call",
@@ -27,21 +47,9 @@ _FINISH_REASONS = {
     "max_output_tokens": "length",
     "incomplete": "length",
     "refusal": "content_filter",
+    "failed": "error",
 }
 """Providers' words for the end of a reply, in the conventions' words; others stay as they are."""
-
-
-@dataclass(slots=True)
-class TokenUsage:
-    """Tokens of one call; ``None`` where the provider did not say."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_write_input_tokens: int | None = None
-    reasoning_output_tokens: int | None = None
-    input_by_modality: tuple[tuple[str, int | None], ...] = ()
-    output_by_modality: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(slots=True)
@@ -55,107 +63,184 @@ class LMOutcome:
     cache_hit: bool = False
     usage: TokenUsage = field(default_factory=TokenUsage)
     cost: float | None = None
-    cost_source: str = COST_COMPUTED_IN_PROCESS
+    cost_source: str = COMPUTED_HERE
     saved_usage: TokenUsage = field(default_factory=TokenUsage)
     saved_cost: float | None = None
     response_model: str | None = None
     response_id: str | None = None
     finish_reasons: list[str] = field(default_factory=list)
     adaptations: list[str] = field(default_factory=list)
-    outputs: list[Any] = field(default_factory=list)
+    outputs: Sequence[Any] = ()
     """DSPy's own list of replies, strings or dicts with ``text``, ``reasoning_content`` and ``tool_calls``."""
 
 
-def outcome_of_call_result(result: Any) -> LMOutcome:
-    """Read DSPy 3.4's ``CallResult``."""
-    outcome = LMOutcome(
-        cache_hit=bool(result.cache_hit),
-        response_model=result.response_model,
-        outputs=result.outputs,
-    )
+def outcome_of_call_result(result: Any, stored_usage: Any) -> LMOutcome:
+    """Read DSPy 3.4's ``CallResult``; ``stored_usage`` is what the cache emptied in a stored LiteLLM reply."""
+    outcome = LMOutcome(response_model=result.response_model, outputs=result.outputs)
+    replies = [response.provider_data for response in result.responses] or [result.raw]
+    _settle(outcome, result.cache_hit, result.usage, result.cost, replies)
     if outcome.cache_hit:
         # CallResult.load empties usage and keeps the historical cost; the stored native replies keep their usage.
-        outcome.saved_cost = result.cost
-        outcome.saved_usage = _sum_of_native_usage(result.responses)
-    else:
-        outcome.cost = result.cost
-        outcome.usage = token_usage(result.usage)
+        outcome.saved_usage = _native_usage(result.responses) if result.responses else token_usage(stored_usage)
     if result.responses:
-        _read_native_responses(outcome, result.responses)
+        # One for each choice; their finish reasons are the conventions' already.
+        outcome.finish_reasons = [response.finish_reason for response in result.responses]
+        outcome.adaptations = [
+            f"{adaptation.field} {adaptation.action}"
+            for response in result.responses
+            for adaptation in response.adaptations
+        ]
+        outcome.response_id = result.responses[0].id if len(result.responses) == 1 else None
     else:
-        _read_provider_reply(outcome, result.raw)
+        outcome.response_id, outcome.finish_reasons = _identity_of(result.raw)
     return outcome
 
 
-def token_usage(usage: Mapping[str, Any] | None) -> TokenUsage:
-    """Read a usage mapping in the shape of chat completions or of the Responses API."""
-    if not usage:
-        return TokenUsage()
-    input_details = _mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
-    output_details = _mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
-    return TokenUsage(
-        input_tokens=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
-        output_tokens=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
-        cache_read_input_tokens=_count(input_details.get("cached_tokens")),
-        cache_write_input_tokens=_count(input_details.get("cache_creation_tokens")),
-        reasoning_output_tokens=_count(output_details.get("reasoning_tokens")),
-        input_by_modality=_by_modality(input_details),
-        output_by_modality=_by_modality(output_details),
-    )
+def outcome_of_reply(reply: Any, outputs: Any, *, from_cache: bool, stored_usage: Any) -> LMOutcome:
+    """Read a reply in the shape of chat completions, text completions or the Responses API (DSPy up to 3.3)."""
+    outcome = LMOutcome(response_model=_text(member(reply, "model")), outputs=outputs)
+    cache_hit = from_cache or bool(getattr(reply, "cache_hit", False))
+    cost = member(getattr(reply, "_hidden_params", None), "response_cost")
+    _settle(outcome, cache_hit, member(reply, "usage"), cost, [reply])
+    if cache_hit:
+        outcome.saved_usage = token_usage(stored_usage)
+    outcome.response_id, outcome.finish_reasons = _identity_of(reply)
+    return outcome
 
 
-def finish_reason(reason: str | None) -> str:
-    """Return a provider's finish reason in the conventions' words, ``error`` where one was due and none came."""
-    return _FINISH_REASONS.get(reason, reason) if reason else "error"
+def outcome_of_typed_response(response: Any, *, from_cache: bool, stored_usage: Any) -> LMOutcome:
+    """Read the ``LMResponse`` of DSPy 3.3's typed path."""
+    outcome = LMOutcome(response_model=response.model, outputs=response.to_legacy_outputs())
+    cache_hit = from_cache or bool(response.cache_hit)
+    _settle(outcome, cache_hit, response.usage, response.cost, [response.provider_response])
+    if cache_hit:
+        outcome.saved_usage = token_usage(stored_usage)
+    outcome.response_id = response.response_id
+    outcome.finish_reasons = [_finish_reason(_text(output.finish_reason)) for output in response.outputs]
+    return outcome
 
 
-def _by_modality(details: Mapping[str, Any]) -> tuple[tuple[str, int | None], ...]:
-    counts = ((modality, _count(details.get(f"{modality}_tokens"))) for modality in ("text", "image", "audio"))
-    return tuple((modality, count) for modality, count in counts if count)
+def outcome_of_decision(response: Mapping[str, Any], *, cache_hit: bool) -> LMOutcome:
+    """Read what ``TypeSafe._finish`` is given: the model's name, its usage and the answers."""
+    outcome = LMOutcome(response_model=_text(response.get("model")))
+    _settle(outcome, cache_hit, response.get("usage"), None, [])
+    if cache_hit:
+        outcome.saved_usage = token_usage(response.get("usage"))
+    return outcome
 
 
-def _sum_of_native_usage(responses: tuple[Any, ...]) -> TokenUsage:
+def failed_usage(results: Sequence[Any]) -> TokenUsage:
+    """Return what a call that failed was billed all the same (``execution._account_failed_call`` of DSPy 3.4)."""
+    return _sum(token_usage(result.usage) for result in results)
+
+
+def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome | None:
+    """Return a call's outcome, completed by those of the calls that it made to other language models.
+
+    What it reports itself counts; if it reports neither tokens nor price, those of the inner calls are its own.
+    """
+    if not inner or (own is not None and (own.usage.is_known or own.cost is not None or own.cache_hit)):
+        return own
+    outcome = own or LMOutcome()
+    costs = [call.cost for call in inner if not call.cache_hit]
+    saved = [call.saved_cost for call in inner if call.saved_cost is not None]
+    outcome.cache_hit = all(call.cache_hit for call in inner)
+    outcome.usage = _sum(call.usage for call in inner)
+    outcome.cost = None if None in costs or not costs else sum(cost for cost in costs if cost is not None)
+    outcome.cost_source = inner[-1].cost_source
+    outcome.saved_usage = _sum(call.saved_usage for call in inner)
+    outcome.saved_cost = sum(saved) if saved else None
+    outcome.response_model = outcome.response_model or inner[-1].response_model
+    return outcome
+
+
+def native_endpoint(engine: Any, provider: str | None) -> str | None:
+    """Return the address that an engine of DSPy's native client sends its requests to, ``None`` for other engines."""
+    base_urls = getattr(getattr(engine, "config", None), "base_urls", None)
+    if provider is None or not hasattr(engine, "router"):
+        return None
+    if base_urls and provider in base_urls:
+        return _text(base_urls[provider])
+    from dspy._vendor.lm15.registry import lookup  # DSPy's own client, there where it made this engine
+
+    return _text(getattr(getattr(lookup(provider), "access", None), "base_url", None))
+
+
+def _settle(outcome: LMOutcome, cache_hit: Any, usage: Any, cost: Any, replies: Sequence[Any]) -> None:
+    """Set what was used and paid, or on a cache hit what was saved.
+
+    Every DSPy leaves the historical cost on a cached reply: only the cache tells a hit.
+    """
+    price, source = _price(cost, replies)
+    outcome.cache_hit = bool(cache_hit)
+    if outcome.cache_hit:
+        outcome.saved_cost = price
+        return
+    outcome.usage = token_usage(usage)
+    outcome.cost_source = source
+    # A price of nothing for tokens that nobody counted is no price.
+    outcome.cost = price if price or outcome.usage.is_known else None
+
+
+def _price(cost: Any, replies: Sequence[Any]) -> tuple[float | None, str]:
+    told = [_price_in(reply) for reply in replies]
+    if told and None not in told:
+        return sum(price for price in told if price is not None), FROM_PROVIDER
+    return (float(cost) if isinstance(cost, (int, float)) else None), COMPUTED_HERE
+
+
+def _price_in(reply: Any) -> float | None:
+    """Return the price that a reply carries: OpenRouter's ``usage.cost``, or the header of a LiteLLM proxy."""
+    price = member(member(reply, "usage"), "cost")
+    headers = member(getattr(reply, "_hidden_params", None), "additional_headers")
+    told = (price, *(member(headers, name) for name in _PROXY_COST_HEADERS))
+    return next((amount for value in told if (amount := _amount(value)) is not None), None)
+
+
+def _amount(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _native_usage(responses: Sequence[Any]) -> TokenUsage:
     inputs = [response.usage.input_tokens for response in responses]
     outputs = [response.usage.output_tokens for response in responses]
     return TokenUsage(
-        input_tokens=sum(inputs) if inputs and None not in inputs else None,
-        output_tokens=sum(outputs) if outputs and None not in outputs else None,
+        input_tokens=None if None in inputs else sum(inputs),
+        output_tokens=None if None in outputs else sum(outputs),
     )
 
 
-def _read_native_responses(outcome: LMOutcome, responses: tuple[Any, ...]) -> None:
-    """Read ``dspy.lm15`` responses, one for each choice; their finish reasons are the conventions' already."""
-    outcome.finish_reasons = [response.finish_reason for response in responses]
-    outcome.adaptations = [
-        f"{adaptation.field} {adaptation.action}" for response in responses for adaptation in response.adaptations
-    ]
-    if len(responses) == 1:
-        outcome.response_id = responses[0].id
+def _sum(usages: Iterable[TokenUsage]) -> TokenUsage:
+    known = [usage for usage in usages if usage.is_known]
+    return TokenUsage(
+        input_tokens=sum(usage.input_tokens or 0 for usage in known) if known else None,
+        output_tokens=sum(usage.output_tokens or 0 for usage in known) if known else None,
+        cache_read_input_tokens=sum(usage.cache_read_input_tokens or 0 for usage in known) or None,
+        cache_write_input_tokens=sum(usage.cache_write_input_tokens or 0 for usage in known) or None,
+        reasoning_output_tokens=sum(usage.reasoning_output_tokens or 0 for usage in known) or None,
+    )
 
 
-def _read_provider_reply(outcome: LMOutcome, reply: Any) -> None:
-    """Read a reply in the provider's own shape, an object or a mapping."""
-    outcome.response_id = _text(_field(reply, "id"))
-    choices = _field(reply, "choices")
+def _identity_of(reply: Any) -> tuple[str | None, list[str]]:
+    """Return id and finish reasons of a reply in the provider's shape, an object or a mapping."""
+    choices = member(reply, "choices")
     if isinstance(choices, (list, tuple)):
-        outcome.finish_reasons = [finish_reason(_text(_field(choice, "finish_reason"))) for choice in choices]
-    elif status := _text(_field(reply, "status")):
-        details = _field(reply, "incomplete_details")
-        outcome.finish_reasons = [finish_reason(_text(_field(details, "reason")) or status)]
+        reasons = [_finish_reason(_text(member(choice, "finish_reason"))) for choice in choices]
+        return _text(member(reply, "id")), reasons
+    status = _text(member(reply, "status"))
+    if status is None:
+        return _text(member(reply, "id")), []
+    calls_tool = any(member(item, "type") == "function_call" for item in member(reply, "output") or ())
+    reason = _text(member(member(reply, "incomplete_details"), "reason"))
+    return _text(member(reply, "id")), ["tool_call" if calls_tool else _finish_reason(reason or status)]
 
 
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
-        return value
-    return {} if value is None else vars(value)
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _finish_reason(reason: str | None) -> str:
+    """Return a finish reason in the conventions' words, ``error`` where one was due and none came."""
+    return _FINISH_REASONS.get(reason, reason) if reason else "error"
 
 
 def _text(value: Any) -> str | None:

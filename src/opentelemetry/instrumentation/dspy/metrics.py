@@ -9,10 +9,12 @@ from . import semconv
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, Meter
+    from opentelemetry.metrics import _Gauge as Gauge
 
 __all__ = ["Metrics"]
 
 _DURATION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_SCORE_BUCKETS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _COST_BUCKETS = (
     0.00001,
     0.0001,
@@ -40,6 +42,10 @@ class Metrics:
     operation_cost: Histogram
     cache_requests: Counter
     cache_saved_cost: Counter
+    evaluate_score: Gauge
+    evaluate_example_score: Histogram
+    optimizer_best_score: Gauge
+    lm_retries: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Metrics:
@@ -66,5 +72,22 @@ class Metrics:
                 semconv.METRIC_DSPY_CACHE_SAVED_COST,
                 unit="{cost}",
                 description="What the calls that DSPy's cache answered would have cost.",
+            ),
+            evaluate_score=meter.create_gauge(
+                semconv.METRIC_DSPY_EVALUATE_SCORE, unit="1", description="Score of the last evaluation."
+            ),
+            evaluate_example_score=meter.create_histogram(
+                semconv.METRIC_DSPY_EVALUATE_EXAMPLE_SCORE,
+                unit="1",
+                description="Score of each evaluated example.",
+                explicit_bucket_boundaries_advisory=_SCORE_BUCKETS,
+            ),
+            optimizer_best_score=meter.create_gauge(
+                semconv.METRIC_DSPY_OPTIMIZER_BEST_SCORE, unit="1", description="Best score of an optimizer run so far."
+            ),
+            lm_retries=meter.create_counter(
+                semconv.METRIC_DSPY_LM_RETRIES,
+                unit="{retry}",
+                description="Attempts of language model calls that failed and were followed by another.",
             ),
         )

@@ -79,6 +79,8 @@ class Seam:
     subclasses: bool = False
     optional: bool = False
     """Whether some supported DSPy versions lack it, so that its absence is not worth a word."""
+    within_call: bool = False
+    """Whether an object calls it on itself while its own call runs: then the call is not one that goes on (super)."""
 
 
 class _BoundTracedMethod(_BoundFunctionWrapper):
@@ -203,12 +205,13 @@ class Patcher:
         return classmethod(wrap_overrides)
 
     def _handler(self, owner: Callable[[], object | None], seam: Seam, original: Any) -> Callable[..., Any]:
-        recorder, attribute = seam.recorder, seam.attribute
+        recorder, attribute, within_call = seam.recorder, seam.attribute, seam.within_call
 
         def begin(instance: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]) -> Recording | None:
             active = current_call()
             if (
-                instance is not None
+                not within_call
+                and instance is not None
                 and active.instance is instance
                 and (active.attribute != attribute or active.owner is not owner())
             ):

@@ -11,19 +11,44 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAi
 __all__ = ["ModelIdentity", "ServerAddress", "identify", "server_address"]
 
 _CONVENTION_NAMES = {
+    "anthropic_text": GenAiProviderNameValues.ANTHROPIC.value,
+    "aws": GenAiProviderNameValues.AWS_BEDROCK.value,
+    "aws-anthropic": GenAiProviderNameValues.AWS_BEDROCK.value,
     "azure": GenAiProviderNameValues.AZURE_AI_OPENAI.value,
     "azure_ai": GenAiProviderNameValues.AZURE_AI_INFERENCE.value,
+    "azure_text": GenAiProviderNameValues.AZURE_AI_OPENAI.value,
     "bedrock": GenAiProviderNameValues.AWS_BEDROCK.value,
+    "bedrock-anthropic": GenAiProviderNameValues.AWS_BEDROCK.value,
+    "bedrock_converse": GenAiProviderNameValues.AWS_BEDROCK.value,
+    "cohere_chat": GenAiProviderNameValues.COHERE.value,
     "gemini": GenAiProviderNameValues.GCP_GEMINI.value,
     "mistral": GenAiProviderNameValues.MISTRAL_AI.value,
     "moonshot": "moonshot_ai",
+    "moonshotai": "moonshot_ai",
+    "openai-chat": GenAiProviderNameValues.OPENAI.value,
     "text-completion-openai": GenAiProviderNameValues.OPENAI.value,
     "vertex": GenAiProviderNameValues.GCP_VERTEX_AI.value,
+    "vertex-anthropic": GenAiProviderNameValues.GCP_VERTEX_AI.value,
+    "vertex-express": GenAiProviderNameValues.GCP_VERTEX_AI.value,
     "vertex_ai": GenAiProviderNameValues.GCP_VERTEX_AI.value,
+    "vertex_ai_beta": GenAiProviderNameValues.GCP_VERTEX_AI.value,
     "watsonx": GenAiProviderNameValues.IBM_WATSONX_AI.value,
+    "watsonx_text": GenAiProviderNameValues.IBM_WATSONX_AI.value,
     "xai": GenAiProviderNameValues.X_AI.value,
 }
-"""The first part of a DSPy model string, where the conventions' provider name is another word."""
+"""The first part of a DSPy or LiteLLM model string, where the conventions' provider name is another word."""
+
+_KNOWN_NAMES = {value.value for value in GenAiProviderNameValues} | set(_CONVENTION_NAMES)
+
+_MODEL_FAMILIES = (
+    ("claude", GenAiProviderNameValues.ANTHROPIC.value),
+    ("gemini", GenAiProviderNameValues.GCP_GEMINI.value),
+    ("grok", GenAiProviderNameValues.X_AI.value),
+    ("deepseek", GenAiProviderNameValues.DEEPSEEK.value),
+    ("mistral", GenAiProviderNameValues.MISTRAL_AI.value),
+    ("command", GenAiProviderNameValues.COHERE.value),
+)
+"""How ``dspy.LM`` takes a model name without a provider, beside OpenAI's."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -45,16 +70,20 @@ class ServerAddress:
 
 
 @lru_cache(maxsize=1024)
-def identify(model: str, default_provider: str) -> ModelIdentity:
-    """Split a DSPy model string such as ``gemini/gemini-2.5-flash``.
+def identify(model: str, own_provider: str | None) -> ModelIdentity:
+    """Split a model string such as ``gemini/gemini-2.5-flash`` into provider and model.
 
-    ``default_provider`` is the provider of a string without a prefix. Names follow ``gen_ai.provider.name`` of the
-    GenAI conventions where they have a value, and the prefix itself where they have none.
+    ``own_provider`` is ``None`` for ``dspy.LM``, whose strings begin with the provider, or name one of OpenAI's models
+    (or of another well-known family). A class of another kind says who it is itself: for it a first part counts only
+    if it is a provider that is known, since ``meta-llama/Llama-3.1-8B`` begins with none.
     """
     prefix, separator, name = model.partition("/")
-    if not separator or not name:
-        return ModelIdentity(default_provider, model)
-    return ModelIdentity(_CONVENTION_NAMES.get(prefix.lower(), prefix), name)
+    if separator and name and (own_provider is None or prefix.lower() in _KNOWN_NAMES):
+        return ModelIdentity(_CONVENTION_NAMES.get(prefix.lower(), prefix), name)
+    if own_provider is not None:
+        return ModelIdentity(own_provider, model)
+    family = next((provider for start, provider in _MODEL_FAMILIES if model.lower().startswith(start)), None)
+    return ModelIdentity(family or GenAiProviderNameValues.OPENAI.value, model)
 
 
 @lru_cache(maxsize=1024)

@@ -3,14 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiOutputTypeValues
 
+from .token_usage import member
+
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
 
-__all__ = ["set_request_parameters"]
+    from .patching import Call
+
+__all__ = ["LMRequest", "read_request", "set_request_parameters"]
+
+
+@dataclass(slots=True)
+class LMRequest:
+    """What one language model call was asked."""
+
+    options: Mapping[str, Any]
+    """The settings of the language model, overridden by those of the call. Keys and headers are among them."""
+    prompt: Any
+    messages: Any
+    tools: Any
+
+
+def read_request(call: Call) -> LMRequest:
+    """Read a call that was given a prompt, messages in OpenAI's shape, or one of DSPy's typed requests."""
+    own = getattr(call.instance, "kwargs", None)
+    options: dict[str, Any] = {**(own if isinstance(own, dict) else {}), **call.keyword_arguments}
+    first = call.arguments[0] if call.arguments else options.get("prompt")
+    typed: Any = options.get("request") or first
+    if hasattr(typed, "messages") and hasattr(typed, "config"):
+        parameters = {name: value for name in _PARAMETERS if (value := getattr(typed.config, name, None)) is not None}
+        return LMRequest({**options, **parameters}, None, _messages_of(typed), getattr(typed, "tools", None))
+    return LMRequest(options, first, options.get("messages"), options.get("tools"))
+
+
+def _messages_of(request: Any) -> list[dict[str, Any]]:
+    """Return the messages of a typed request in OpenAI's shape."""
+    system = getattr(request, "system", None)
+    messages = [{"role": "system", "content": _content_of(system)}] if system is not None else []
+    return messages + [{"role": message.role, "content": _content_of(message.parts)} for message in request.messages]
+
+
+def _content_of(parts: Any) -> Any:
+    return parts if isinstance(parts, str) else [_block(part) for part in parts]
+
+
+def _block(part: Any) -> Any:
+    text, data, url = (getattr(part, name, None) for name in ("text", "data", "url"))
+    if isinstance(text, str):
+        return {"type": "text", "text": text}
+    if isinstance(data, str):
+        url = f"data:{getattr(part, 'media_type', '') or ''};base64,{data}"
+    return {"type": "image_url", "image_url": {"url": url}} if isinstance(url, str) else part
 
 
 def set_request_parameters(invocation: InferenceInvocation, options: Mapping[str, Any]) -> None:
@@ -69,8 +117,7 @@ def _reasoning_effort(invocation: InferenceInvocation, value: Any) -> None:
 
 
 def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
-    if isinstance(value, Mapping):
-        _reasoning_effort(invocation, value.get("effort"))
+    _reasoning_effort(invocation, member(value, "effort"))
 
 
 def _response_format(invocation: InferenceInvocation, value: Any) -> None:

@@ -60,6 +60,115 @@ DSPY_ADAPTER_NAME: Final = "dspy.adapter.name"
 DSPY_LM_ADAPTATIONS: Final = "dspy.lm.adaptations"
 """string[]: settings that the backend dropped or clamped."""
 
+DSPY_LM_ATTEMPTS: Final = "dspy.lm.attempts"
+"""int: tries that one call took, the successful one included. Absent when there was one."""
+
+EVENT_DSPY_LM_RETRY: Final = "dspy.lm.retry"
+"""span event: an attempt failed and another follows."""
+
+DSPY_LM_ATTEMPT: Final = "dspy.lm.attempt"
+"""int: which attempt it was that failed, the first is 1."""
+
+DSPY_LM_RETRY_DELAY: Final = "dspy.lm.retry_delay"
+"""double, s: pause before the next attempt."""
+
+# --- evaluation ------------------------------------------------------------------------------------------------
+
+DSPY_EVALUATE_METRIC: Final = "dspy.evaluate.metric"
+"""string: name of the metric, a function's or a class's."""
+
+DSPY_EVALUATE_EXAMPLES: Final = "dspy.evaluate.examples"
+"""int: examples that are evaluated."""
+
+DSPY_EVALUATE_THREADS: Final = "dspy.evaluate.threads"
+"""int: threads that evaluate."""
+
+DSPY_EVALUATE_SCORE: Final = "dspy.evaluate.score"
+"""double: the score as DSPy returns it, mostly a percentage."""
+
+DSPY_EVALUATE_FAILURES: Final = "dspy.evaluate.failures"
+"""int: examples whose program or metric raised."""
+
+DSPY_EVALUATE_METRIC_KEY: Final = "dspy.evaluate.metric_key"
+"""string: ``metric_key`` of the ``callback_metadata``, such as ``eval_full`` or ``eval_minibatch``."""
+
+DSPY_EVALUATE_EXAMPLE_SCORE: Final = "dspy.evaluate.example.score"
+"""double: what the metric gave for one example; true is 1, false is 0."""
+
+DSPY_EXAMPLE_INDEX: Final = "dspy.example.index"
+"""int: place of the example in the data set, from 0."""
+
+DSPY_EXAMPLE_INPUTS: Final = "dspy.example.inputs"
+"""string, JSON: the example's inputs. Content, off by default."""
+
+DSPY_EXAMPLE_LABELS: Final = "dspy.example.labels"
+"""string, JSON: what the example holds besides its inputs. Content, off by default."""
+
+DSPY_STRAGGLER: Final = "dspy.straggler"
+"""boolean: whether this is the second run of an item that DSPy found to take too long."""
+
+EVENT_GEN_AI_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"
+"""log event of the conventions: what one evaluation gave for one example."""
+
+# --- optimizers ------------------------------------------------------------------------------------------------
+
+DSPY_OPTIMIZER_NAME: Final = "dspy.optimizer.name"
+"""string: class name of the optimizer."""
+
+DSPY_OPTIMIZER_RUN_ID: Final = "dspy.optimizer.run_id"
+"""string: one for each compile; on the run, its trials and, at their roots, the traces of its examples."""
+
+DSPY_OPTIMIZER_TRAINSET_SIZE: Final = "dspy.optimizer.trainset_size"
+"""int: training examples that ``compile`` was given."""
+
+DSPY_OPTIMIZER_VALSET_SIZE: Final = "dspy.optimizer.valset_size"
+"""int: validation examples that ``compile`` was given."""
+
+DSPY_OPTIMIZER_PARAM: Final = "dspy.optimizer.param"
+"""prefix: ``dspy.optimizer.param.{name}`` holds a scalar setting of the optimizer or of ``compile``."""
+
+DSPY_OPTIMIZER_TRIALS: Final = "dspy.optimizer.trials"
+"""int: trials of the run."""
+
+DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
+"""double: best score so far; minibatches count only where nothing was evaluated in full."""
+
+DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS: Final = "dspy.optimizer.best_prompt_versions"
+"""string[]: ``path=version`` for each predictor of the chosen program, the version as in ``gen_ai.prompt.version``."""
+
+DSPY_OPTIMIZER_ROLE: Final = "dspy.optimizer.role"
+"""string: ``task``, ``judge`` (inside a metric) or ``proposal``; what an LM call is for in an optimizer run."""
+
+DSPY_OPTIMIZER_TRIAL: Final = "dspy.optimizer.trial"
+"""int: number of the trial in its run, from 0."""
+
+DSPY_OPTIMIZER_TRIAL_SCORE: Final = "dspy.optimizer.trial.score"
+"""double: score of the trial, on the optimizer's own scale."""
+
+DSPY_OPTIMIZER_TRIAL_ACCEPTED: Final = "dspy.optimizer.trial.accepted"
+"""boolean: whether the optimizer took over the candidate, or it became the best so far."""
+
+DSPY_OPTIMIZER_TRIAL_KIND: Final = "dspy.optimizer.trial.kind"
+"""string: ``full``, ``minibatch``, ``bootstrap``, ``reflection`` or ``merge``."""
+
+DSPY_OPTIMIZER_TRIAL_CANDIDATE: Final = "dspy.optimizer.trial.candidate"
+"""int: GEPA's number of the candidate that the trial added to its pool."""
+
+DSPY_OPTIMIZER_TRIAL_PARENTS: Final = "dspy.optimizer.trial.parents"
+"""int[]: GEPA's numbers of the candidates that the trial started from."""
+
+DSPY_OPTIMIZER_TRIAL_COMPONENTS: Final = "dspy.optimizer.trial.components"
+"""string[]: paths of the predictors for which GEPA proposed new instructions."""
+
+DSPY_OPTIMIZER_PARETO_FRONT: Final = "dspy.optimizer.pareto_front"
+"""int[]: GEPA's numbers of the candidates on the Pareto front after the trial."""
+
+DSPY_OPTIMIZER_METRIC_CALLS: Final = "dspy.optimizer.metric_calls"
+"""int: metric calls of GEPA's budget that are used up."""
+
+DSPY_OPTIMIZER_METRIC_CALLS_REMAINING: Final = "dspy.optimizer.metric_calls_remaining"
+"""int: metric calls of GEPA's budget that are left."""
+
 # --- roll-up: all LM calls below a span ----------------------------------------------------------------------
 
 DSPY_USAGE_LM_CALLS: Final = "dspy.usage.lm_calls"
@@ -83,6 +192,42 @@ DSPY_USAGE_CACHE_HITS: Final = "dspy.usage.cache_hits"
 DSPY_USAGE_SAVED_COST: Final = "dspy.usage.saved_cost"
 """double, USD: what the cache hits would have cost."""
 
+DSPY_USAGE_TASK_LM_CALLS: Final = "dspy.usage.task.lm_calls"
+"""int: LM calls made by the program under evaluation."""
+
+DSPY_USAGE_TASK_INPUT_TOKENS: Final = "dspy.usage.task.input_tokens"
+"""int: input tokens of the calls made by the program under evaluation."""
+
+DSPY_USAGE_TASK_OUTPUT_TOKENS: Final = "dspy.usage.task.output_tokens"
+"""int: output tokens of the calls made by the program under evaluation."""
+
+DSPY_USAGE_TASK_COST: Final = "dspy.usage.task.cost"
+"""double, USD: sum of the known prices of the calls made by the program under evaluation."""
+
+DSPY_USAGE_JUDGE_LM_CALLS: Final = "dspy.usage.judge.lm_calls"
+"""int: LM calls made inside metrics."""
+
+DSPY_USAGE_JUDGE_INPUT_TOKENS: Final = "dspy.usage.judge.input_tokens"
+"""int: input tokens of the calls made inside metrics."""
+
+DSPY_USAGE_JUDGE_OUTPUT_TOKENS: Final = "dspy.usage.judge.output_tokens"
+"""int: output tokens of the calls made inside metrics."""
+
+DSPY_USAGE_JUDGE_COST: Final = "dspy.usage.judge.cost"
+"""double, USD: sum of the known prices of the calls made inside metrics."""
+
+DSPY_USAGE_PROPOSAL_LM_CALLS: Final = "dspy.usage.proposal.lm_calls"
+"""int: LM calls made by the optimizer itself."""
+
+DSPY_USAGE_PROPOSAL_INPUT_TOKENS: Final = "dspy.usage.proposal.input_tokens"
+"""int: input tokens of the calls made by the optimizer itself."""
+
+DSPY_USAGE_PROPOSAL_OUTPUT_TOKENS: Final = "dspy.usage.proposal.output_tokens"
+"""int: output tokens of the calls made by the optimizer itself."""
+
+DSPY_USAGE_PROPOSAL_COST: Final = "dspy.usage.proposal.cost"
+"""double, USD: sum of the known prices of the calls made by the optimizer itself."""
+
 # --- metrics ---------------------------------------------------------------------------------------------------
 
 METRIC_GEN_AI_CLIENT_OPERATION_COST: Final = "gen_ai.client.operation.cost"
@@ -96,3 +241,15 @@ METRIC_DSPY_CACHE_REQUESTS: Final = "dspy.cache.requests"
 
 METRIC_DSPY_CACHE_SAVED_COST: Final = "dspy.cache.saved_cost"
 """counter, {cost}: what the cache hits would have cost."""
+
+METRIC_DSPY_LM_RETRIES: Final = "dspy.lm.retries"
+"""counter, {retry}: attempts of LM calls that failed and were followed by another."""
+
+METRIC_DSPY_EVALUATE_SCORE: Final = "dspy.evaluate.score"
+"""gauge, 1: score of the last evaluation."""
+
+METRIC_DSPY_EVALUATE_EXAMPLE_SCORE: Final = "dspy.evaluate.example.score"
+"""histogram, 1: score of each example."""
+
+METRIC_DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
+"""gauge, 1: best score of the run so far."""

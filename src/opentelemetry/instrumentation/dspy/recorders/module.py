@@ -6,9 +6,14 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from opentelemetry.context import set_value
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.util.genai.invocation import LocalAgentInvocation, WorkflowInvocation
+from opentelemetry.util.genai.invocation import (
+    CLIENT_INFERENCE_CONTEXT_KEY,
+    LocalAgentInvocation,
+    WorkflowInvocation,
+)
 from opentelemetry.util.genai.types import OutputMessage, TextPart
 from opentelemetry.util.genai.utils import fq_exception_type
 
@@ -23,6 +28,8 @@ from ..telemetry import usage_attributes
 from ..usage import UsageScope
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from ..content import ContentKind
     from ..patching import Call
     from ..telemetry import Telemetry
@@ -63,7 +70,12 @@ class ModuleRecorder:
         active = parent.child(module, call.owner, call.attribute)
         active.module = RunningModule(module, parent.module, call.keyword_arguments)
         active.adapter_name = None
-        opened = self._open(module_class, signature, active)
+        active.language_model_call = None
+        context = with_call(active)
+        if parent.language_model_call is not None:
+            # A program that a language model runs inside its own call is made of calls in their own right.
+            context = set_value(CLIENT_INFERENCE_CONTEXT_KEY, None, context)
+        opened = self._open(module_class, signature, active, context)
         recording = ModuleRecording(self._telemetry, module_class, signature, active, opened)
         if opened.is_recording:
             active.scope = UsageScope(parent.scope)
@@ -71,9 +83,9 @@ class ModuleRecorder:
         return recording
 
     def _open(
-        self, module_class: ModuleClass, signature: SignatureDescription | None, active: ActiveCall
+        self, module_class: ModuleClass, signature: SignatureDescription | None, active: ActiveCall, context: Context
     ) -> OpenModule:
-        handler, context = self._telemetry.handler, with_call(active)
+        handler = self._telemetry.handler
         if module_class.kind is ModuleKind.BUILT_IN:
             name = f"{module_class.name} {signature.label}" if signature else module_class.name
             return open_span(self._telemetry.tracer, name, context)

@@ -1,0 +1,210 @@
+"""What DSPy's own bookkeeping knows of a language model call: each recorder here tells it to the call under way.
+
+They make no spans of their own. Each sits where DSPy passes once for every call, history and usage tracker on or off.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_REQUEST_MODEL
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.util.genai.utils import fq_exception_type
+
+from .. import semconv
+from ..context import LMCall, lm_call_under_way
+from ..lm_results import (
+    failed_usage,
+    native_endpoint,
+    outcome_of_call_result,
+    outcome_of_decision,
+    outcome_of_reply,
+    outcome_of_typed_response,
+)
+
+if TYPE_CHECKING:
+    from ..patching import Call
+    from ..telemetry import Telemetry
+
+__all__ = [
+    "CacheRecorder",
+    "CallResultRecorder",
+    "DecisionRecorder",
+    "EngineRecorder",
+    "FailedCallRecorder",
+    "ReplyRecorder",
+    "RetryRecorder",
+    "StoredReplyRecorder",
+    "TypedResponseRecorder",
+]
+
+
+class CallResultRecorder:
+    """``dspy.clients.execution.finalize(lm, call, result)``: the end of every successful call on DSPy 3.4."""
+
+    def begin(self, call: Call) -> None:
+        """Take the outcome."""
+        language_model, _, result = call.arguments
+        if (under_way := lm_call_under_way(language_model)) is not None:
+            under_way.outcome = outcome_of_call_result(result, under_way.stored_usage)
+
+
+class ReplyRecorder:
+    """``BaseLM._process_lm_response(response, prompt, messages, …)``: the same on DSPy before 3.4."""
+
+    def begin(self, call: Call) -> ReplyRecording | None:
+        """Wait for the outputs that DSPy reads from the reply."""
+        under_way = lm_call_under_way(call.instance)
+        return None if under_way is None else ReplyRecording(under_way, call.arguments[0])
+
+
+class ReplyRecording:
+    """One reply that is being read."""
+
+    __slots__ = ("_reply", "_under_way")
+
+    def __init__(self, under_way: LMCall, reply: Any) -> None:
+        self._under_way = under_way
+        self._reply = reply
+
+    def finish(self, result: Any) -> None:
+        """Take the outcome."""
+        call = self._under_way
+        call.outcome = outcome_of_reply(self._reply, result, from_cache=call.from_cache, stored_usage=call.stored_usage)
+
+    def fail(self, error: BaseException) -> None:
+        """Take what the reply cost although DSPy could not read it."""
+        self._under_way.failed_usage = outcome_of_reply(
+            self._reply, (), from_cache=self._under_way.from_cache, stored_usage=None
+        ).usage
+
+
+class TypedResponseRecorder:
+    """``BaseLM._finalize_lm_response(request, response)``: the end of a typed call on DSPy 3.3."""
+
+    def begin(self, call: Call) -> None:
+        """Take the outcome."""
+        if (under_way := lm_call_under_way(call.instance)) is not None:
+            under_way.outcome = outcome_of_typed_response(
+                call.arguments[1], from_cache=under_way.from_cache, stored_usage=under_way.stored_usage
+            )
+
+
+class DecisionRecorder:
+    """``TypeSafe._finish(request, response, cache_hit)``: the end of a decision client's call."""
+
+    def begin(self, call: Call) -> None:
+        """Take the outcome."""
+        if (under_way := lm_call_under_way(call.instance)) is not None:
+            _, response, cache_hit = call.arguments
+            under_way.outcome = outcome_of_decision(response, cache_hit=cache_hit)
+
+
+class CacheRecorder:
+    """``Cache.get(request, …)``: what it returns came from the cache; DSPy 2.6 leaves no other sign of it."""
+
+    def begin(self, call: Call) -> CacheRecording | None:
+        """Wait for the answer of the cache."""
+        under_way = lm_call_under_way()
+        return None if under_way is None else CacheRecording(under_way)
+
+
+class CacheRecording:
+    """One look into the cache."""
+
+    __slots__ = ("_under_way",)
+
+    def __init__(self, under_way: LMCall) -> None:
+        self._under_way = under_way
+
+    def finish(self, result: Any) -> None:
+        """Note a hit."""
+        self._under_way.from_cache = result is not None
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing came from the cache."""
+
+
+class StoredReplyRecorder:
+    """``Cache._prepare_cached_response(response)``: empties the usage of a stored LiteLLM reply."""
+
+    def begin(self, call: Call) -> None:
+        """Keep the usage that it once had."""
+        if (under_way := lm_call_under_way()) is not None:
+            under_way.stored_usage = getattr(call.arguments[0], "usage", None)
+
+
+class EngineRecorder:
+    """``dspy.clients.execution._engine(lm, call, …)``: chooses the client of a request, and so its address."""
+
+    def begin(self, call: Call) -> EngineRecording | None:
+        """Wait for the choice."""
+        under_way = lm_call_under_way(call.arguments[0])
+        return None if under_way is None else EngineRecording(under_way)
+
+
+class EngineRecording:
+    """One choice of an engine."""
+
+    __slots__ = ("_under_way",)
+
+    def __init__(self, under_way: LMCall) -> None:
+        self._under_way = under_way
+
+    def finish(self, result: Any) -> None:
+        """Note where the request goes."""
+        engine, _, provider = result
+        self._under_way.endpoint = native_endpoint(engine, provider)
+
+    def fail(self, error: BaseException) -> None:
+        """No engine was found; the error goes on to the call."""
+
+
+class RetryRecorder:
+    """``dspy.clients.execution._delay(error, attempt)``: asked once before each further try, for the pause."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> RetryRecording | None:
+        """Wait for the pause."""
+        under_way = lm_call_under_way()
+        return None if under_way is None else RetryRecording(self._telemetry, under_way, call.arguments[0])
+
+
+class RetryRecording:
+    """One failed attempt that another follows."""
+
+    __slots__ = ("_error", "_telemetry", "_under_way")
+
+    def __init__(self, telemetry: Telemetry, under_way: LMCall, error: BaseException) -> None:
+        self._telemetry = telemetry
+        self._under_way = under_way
+        self._error = error
+
+    def finish(self, result: Any) -> None:
+        """Count the attempt and put it on the span."""
+        call, error_type = self._under_way, fq_exception_type(self._error)
+        call.span.add_event(
+            semconv.EVENT_DSPY_LM_RETRY,
+            {
+                semconv.DSPY_LM_ATTEMPT: call.attempts,
+                ERROR_TYPE: error_type,
+                semconv.DSPY_LM_RETRY_DELAY: float(result),
+            },
+        )
+        call.attempts += 1
+        self._telemetry.metrics.lm_retries.add(1, {GEN_AI_REQUEST_MODEL: call.model, ERROR_TYPE: error_type})
+
+    def fail(self, error: BaseException) -> None:
+        """There is no further attempt; the error goes on to the call."""
+
+
+class FailedCallRecorder:
+    """``dspy.clients.execution._account_failed_call(lm, results, error)``: what a failed call was billed."""
+
+    def begin(self, call: Call) -> None:
+        """Keep the usage."""
+        language_model, results, _ = call.arguments
+        if (under_way := lm_call_under_way(language_model)) is not None:
+            under_way.failed_usage = failed_usage(results)

@@ -1,0 +1,63 @@
+"""Chunks of a streamed reply, timed where they pass.
+
+While a language model call streams, each chunk goes through ``dspy.settings.send_stream``, on every DSPy version. For
+the duration of the call that stream is replaced by a proxy that takes the time and passes the chunk on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from opentelemetry.util.genai.invocation import InferenceInvocation
+
+    _ObjectProxy = wrapt.ObjectProxy[Any]
+else:
+    # wrapt's class takes a parameter in its stub alone.
+    _ObjectProxy = wrapt.ObjectProxy
+
+__all__ = ["StreamTiming", "time_stream"]
+
+
+class _TimedStream(_ObjectProxy):
+    """A send stream of ``anyio`` that tells an invocation of each chunk."""
+
+    def __init__(self, stream: Any, invocation: InferenceInvocation) -> None:
+        super().__init__(stream)
+        self._self_invocation = invocation
+
+    async def send(self, item: Any) -> None:
+        """Send a chunk on."""
+        self._self_invocation.record_stream_chunk()
+        await self.__wrapped__.send(item)
+
+
+class StreamTiming:
+    """The replacement of the stream, for as long as one call lasts."""
+
+    __slots__ = ("_override",)
+
+    def __init__(self, override: AbstractContextManager[Any]) -> None:
+        self._override = override
+        override.__enter__()
+
+    def end(self) -> None:
+        """Put the stream back; nothing is to be done in a context that is not the one of the beginning."""
+        try:
+            self._override.__exit__(None, None, None)
+        except ValueError:
+            return
+
+
+def time_stream(invocation: InferenceInvocation) -> StreamTiming | None:
+    """Time the chunks of the call that begins here, ``None`` where nobody listens to a stream."""
+    from dspy.dsp.utils.settings import settings  # DSPy is loaded by now
+
+    stream = settings.send_stream
+    if stream is None:
+        return None
+    return StreamTiming(settings.context(send_stream=_TimedStream(stream, invocation)))
