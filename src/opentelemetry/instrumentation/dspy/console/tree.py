@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +16,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE, EXCEPTION_TYPE
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, StatusCode
 
-from .semconv import (
+from ..semconv import (
     DSPY_CACHE_HIT,
     DSPY_CACHE_SAVED_COST,
     DSPY_USAGE_CACHE_HITS,
@@ -30,13 +29,24 @@ from .semconv import (
     GEN_AI_USAGE_COST_AMOUNT,
     GEN_AI_USAGE_COST_CURRENCY,
 )
-from .usage import Usage
+from ..usage import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Node", "SpanError", "Summary", "attributes_of", "build_tree", "context_of", "is_lm_call", "number_of"]
+__all__ = [
+    "Node",
+    "SpanError",
+    "Summary",
+    "attributes_of",
+    "build_tree",
+    "context_of",
+    "is_lm_call",
+    "number_of",
+]
 
 _LM_OPERATIONS: Final = frozenset(
     {
@@ -57,7 +67,11 @@ class SpanError:
 
 @dataclass(slots=True)
 class Summary:
-    """Sums over spans. ``errors`` counts an error once, where it came up, not in each parent that it went through."""
+    """Sums over spans.
+
+    ``errors`` counts an error once, where it came up, not in each parent that failed of it too; ``survived``
+    counts those of them that some span above caught.
+    """
 
     spans: int = 0
     genai_spans: int = 0
@@ -109,7 +123,7 @@ def context_of(span: ReadableSpan) -> SpanContext:
 
 
 def number_of(span: ReadableSpan, name: str) -> float | None:
-    """Return a numeric attribute, None if it is absent or, as other libraries' attributes may be, not a finite number."""
+    """Return a numeric attribute; None if it is absent or, as other libraries' may be, no finite number."""
     value = attributes_of(span).get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
@@ -117,13 +131,11 @@ def number_of(span: ReadableSpan, name: str) -> float | None:
 
 
 def is_lm_call(span: ReadableSpan) -> bool:
-    """Whether the span is one language model call, from this library or from another GenAI instrumentation."""
+    """Whether the span is one language model call, from this or from another GenAI instrumentation."""
     return attributes_of(span).get(GEN_AI_OPERATION_NAME) in _LM_OPERATIONS
 
 
-def build_tree(
-    head: ReadableSpan, children_of: dict[int, list[ReadableSpan]], above: dict[int, Summary]
-) -> list[Node]:
+def build_tree(head: ReadableSpan, children_of: dict[int, list[ReadableSpan]], above: dict[int, Summary]) -> list[Node]:
     """Take ``head`` and all that is below it out of the two tables; return the nodes, the head's first.
 
     There is no recursion, so that a program which calls itself a thousand times deep can be shown.
@@ -148,8 +160,8 @@ def _sum_up(node: Node) -> None:
     if node.error is None:
         # Whatever failed below did not make this span fail: it was caught on the way.
         summary.survived = summary.errors
-    elif all(child.error is None for child in node.children):
-        summary.errors += 1
+    elif summary.survived == summary.errors:
+        summary.errors += 1  # Nothing came up from below, so it came up here.
     summary.usage = _usage_of(node.span, summary.usage)
 
 
@@ -163,8 +175,8 @@ def _summaries_below(node: Node) -> Iterator[Summary]:
 def _usage_of(span: ReadableSpan, below: Usage) -> Usage:
     """A call speaks for itself; of a parent's roll-up and the sum of its children, each may know more.
 
-    The roll-up knows calls in linked traces and calls that were not sampled; the children know a call that ended after
-    its parent did. Neither ever counts too much, so the larger number is the better one.
+    The roll-up knows calls in linked traces and calls that were not sampled; the children know a call that
+    ended after its parent did. Neither ever counts too much, so the larger number is the better one.
     """
     if not is_lm_call(span):
         return _at_least(below, _rolled_up(span))
@@ -228,5 +240,6 @@ def _error_of(span: ReadableSpan) -> SpanError | None:
         event_attributes = event.attributes or {}
         error_type = error_type or str(event_attributes.get(EXCEPTION_TYPE, ""))
         message = message or str(event_attributes.get(EXCEPTION_MESSAGE, ""))
-    # The SDK's own record of an exception puts the type in front of the message.
-    return SpanError(error_type, message.removeprefix(f"{error_type}: "))
+    # The SDK's own record of an exception puts the type in front of the message, and so do some libraries.
+    message = message.removeprefix(f"{error_type}: ").removeprefix(f"{error_type.rpartition('.')[2]}: ")
+    return SpanError(error_type, message)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .console_tree import Node, SpanError, Summary, attributes_of, is_lm_call, number_of
+from ..semconv import (
+    DSPY_EVALUATE_EXAMPLE_SCORE,
+    DSPY_EVALUATE_FAILURES,
+    DSPY_EVALUATE_SCORE,
+    DSPY_LM_ATTEMPTS,
+    DSPY_OPTIMIZER_BEST_SCORE,
+    DSPY_OPTIMIZER_TRIAL_SCORE,
+    DSPY_STRAGGLER,
+)
+from .tree import Node, SpanError, Summary, attributes_of, is_lm_call, number_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from .usage import Usage
+    from ..usage import Usage
 
 __all__ = [
     "Part",
@@ -28,25 +38,19 @@ __all__ = [
 _LONGEST_MESSAGE: Final = 400
 _MOST_DECIMALS: Final = 9
 
-DSPY_LM_ATTEMPTS: Final = "dspy.lm.attempts"
-DSPY_EVALUATE_SCORE: Final = "dspy.evaluate.score"
-DSPY_EVALUATE_EXAMPLE_SCORE: Final = "dspy.evaluate.example.score"
-DSPY_EVALUATE_FAILURES: Final = "dspy.evaluate.failures"
-DSPY_OPTIMIZER_TRIAL_SCORE: Final = "dspy.optimizer.trial.score"
-DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
-DSPY_ATTEMPT_REWARD: Final = "dspy.attempt.reward"
-DSPY_ATTEMPTS_BEST_REWARD: Final = "dspy.attempts.best_reward"
-DSPY_AGENT_TERMINATION_REASON: Final = "dspy.agent.termination_reason"
-EVENT_DSPY_ADAPTER_FALLBACK: Final = "dspy.adapter.fallback"
-DSPY_ADAPTER_TO: Final = "dspy.adapter.to"
+_DSPY_ATTEMPT_REWARD: Final = "dspy.attempt.reward"
+_DSPY_ATTEMPTS_BEST_REWARD: Final = "dspy.attempts.best_reward"
+_DSPY_AGENT_TERMINATION_REASON: Final = "dspy.agent.termination_reason"
+_EVENT_DSPY_ADAPTER_FALLBACK: Final = "dspy.adapter.fallback"
+_DSPY_ADAPTER_TO: Final = "dspy.adapter.to"
 
 _SCORES: Final = (
     (DSPY_EVALUATE_SCORE, "score"),
     (DSPY_EVALUATE_EXAMPLE_SCORE, "score"),
     (DSPY_OPTIMIZER_TRIAL_SCORE, "score"),
     (DSPY_OPTIMIZER_BEST_SCORE, "best"),
-    (DSPY_ATTEMPT_REWARD, "reward"),
-    (DSPY_ATTEMPTS_BEST_REWARD, "best reward"),
+    (_DSPY_ATTEMPT_REWARD, "reward"),
+    (_DSPY_ATTEMPTS_BEST_REWARD, "best reward"),
 )
 
 
@@ -68,7 +72,7 @@ def tidy(text: str, longest: int = _LONGEST_MESSAGE) -> str:
 
 
 def duration_words(nanoseconds: int) -> str:
-    """Return a duration in the unit that suits it: ``850 µs``, ``12.3 ms``, ``4.21 s``, ``2m 05s``, ``1h 02m``."""
+    """Return a duration in the unit that suits it: ``850 µs``, ``4.21 s``, ``2m 05s``, ``1h 02m``."""
     if nanoseconds < 999_500:
         return f"{nanoseconds / 1e3:.0f} µs"
     if nanoseconds < 999_500_000:
@@ -89,7 +93,8 @@ def money_words(dollars: float) -> str:
     """Return an amount with at least three significant digits: ``$0.000123``, ``$0.0312``, ``$1,204.50``."""
     if dollars <= 0:
         return "$0.00"
-    decimals = min(_MOST_DECIMALS, max(2, 2 - math.floor(math.log10(dollars))))
+    rounded = float(f"{dollars:.2e}")
+    decimals = min(_MOST_DECIMALS, max(2, 2 - math.floor(math.log10(rounded))))
     words = f"{dollars:,.{decimals}f}"
     return f"${words}" if float(words.replace(",", "")) > 0 else f"<${10**-_MOST_DECIMALS:.{_MOST_DECIMALS}f}"
 
@@ -97,13 +102,15 @@ def money_words(dollars: float) -> str:
 def cost_words(usage: Usage) -> str:
     """Return what was paid: ``$0.0031``, ``$?`` where no price is known, ``$0.0031+?`` where some are not.
 
-    Empty if nothing was asked of a paid service: no calls, or all answered by the cache.
+    Empty if nothing was used: no calls, or all of them failed or were answered by the cache.
     """
     if usage.cost_unknown_calls:
         return f"{money_words(usage.cost)}+?" if usage.cost > 0 else "$?"
-    if usage.cost > 0 or usage.lm_calls > usage.cache_hits:
-        return money_words(usage.cost)
-    return ""
+    return money_words(usage.cost) if usage.cost > 0 or _tokens_were_used(usage) else ""
+
+
+def _tokens_were_used(usage: Usage) -> bool:
+    return usage.input_tokens > 0 or usage.output_tokens > 0
 
 
 def count_words(count: int, singular: str, plural: str = "") -> str:
@@ -111,11 +118,10 @@ def count_words(count: int, singular: str, plural: str = "") -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
-def error_words(error: SpanError, *, with_message: bool) -> str:
-    """Return ``✗ ValueError: message``, or as much of it as there is."""
-    message = tidy(error.message) if with_message else ""
-    words = ": ".join(part for part in (tidy(error.type), message) if part)
-    return f"✗ {words or 'error'}"
+def error_words(error: SpanError, *, with_message: bool, survived: bool) -> str:
+    """Return ``✗ ValueError: message``, or as much of it as there is; survived if the parent did not fail."""
+    words = f"✗ {tidy(error.type) or 'error'}{' (survived)' if survived else ''}"
+    return f"{words}: {tidy(error.message)}" if with_message and error.message else words
 
 
 def note_words(node: Node) -> Iterator[Part]:
@@ -127,13 +133,15 @@ def note_words(node: Node) -> Iterator[Part]:
     if tries is not None and tries > 1:
         yield Part(f"{tries:.0f} tries", "yellow")
     yield from _fallbacks(span)
+    if attributes_of(span).get(DSPY_STRAGGLER) is True:
+        yield Part("straggler, run again", "yellow")
     for name, label in _SCORES:
         if name in attributes_of(span):
             yield Part(f"{label} {_value_words(attributes_of(span)[name])}", "bold")
     failures = number_of(span, DSPY_EVALUATE_FAILURES)
     if failures:
         yield Part(f"{failures:.0f} failed", "red")
-    reason = attributes_of(span).get(DSPY_AGENT_TERMINATION_REASON)
+    reason = attributes_of(span).get(_DSPY_AGENT_TERMINATION_REASON)
     if reason is not None and reason not in ("finish", "submit"):
         yield Part(f"stopped by {tidy(str(reason), 40)}", "yellow")
 
@@ -144,8 +152,8 @@ def _cache_words(usage: Usage, hits: str) -> str:
 
 def _fallbacks(span: ReadableSpan) -> Iterator[Part]:
     for event in span.events:
-        if event.name == EVENT_DSPY_ADAPTER_FALLBACK:
-            adapter = (event.attributes or {}).get(DSPY_ADAPTER_TO, "another adapter")
+        if event.name == _EVENT_DSPY_ADAPTER_FALLBACK:
+            adapter = (event.attributes or {}).get(_DSPY_ADAPTER_TO, "another adapter")
             yield Part(f"fell back to {tidy(str(adapter), 40)}", "yellow")
 
 
@@ -161,13 +169,21 @@ def total_words(summary: Summary) -> list[Part]:
     parts = []
     if usage.lm_calls:
         parts.append(Part(count_words(usage.lm_calls, "LM call"), "bold"))
+    if _tokens_were_used(usage):
         parts.append(Part(f"{usage.input_tokens:,} → {usage.output_tokens:,} tokens"))
-        known = money_words(usage.cost) if usage.cost > 0 or not usage.cost_unknown_calls else ""
-        unknown = f"{count_words(usage.cost_unknown_calls, 'call')} of unknown price" if usage.cost_unknown_calls else ""
-        parts.append(Part(" + ".join(words for words in (known, unknown) if words), "bold yellow"))
+    if usage.cost > 0 or (_tokens_were_used(usage) and not usage.cost_unknown_calls):
+        parts.append(Part(money_words(usage.cost), "bold yellow"))
+    if usage.cost_unknown_calls:
+        parts.append(Part(f"{count_words(usage.cost_unknown_calls, 'call')} of unknown price", "bold yellow"))
     if usage.cache_hits:
         parts.append(Part(_cache_words(usage, count_words(usage.cache_hits, "cache hit")), "green"))
     if summary.errors:
-        survived = f" ({summary.survived:,} survived)" if summary.survived else ""
-        parts.append(Part(count_words(summary.errors, "error") + survived, "bold red"))
+        parts.append(Part(_errors_words(summary), "bold red"))
     return parts
+
+
+def _errors_words(summary: Summary) -> str:
+    if summary.survived == summary.errors:
+        return count_words(summary.errors, "survived error")
+    survived = f", {summary.survived:,} survived" if summary.survived else ""
+    return count_words(summary.errors, "error") + survived

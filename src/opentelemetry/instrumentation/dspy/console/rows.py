@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
     GEN_AI_OPERATION_NAME,
@@ -13,11 +12,20 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
     GenAiOperationNameValues,
 )
 
-from .console_tree import Node, Summary, attributes_of, is_lm_call, number_of
-from .console_words import Part, cost_words, count_words, duration_words, error_words, note_words, tidy
-from .semconv import DSPY_MODULE_PATH
+from ..semconv import (
+    DSPY_EXAMPLE_INDEX,
+    DSPY_MODULE_PATH,
+    DSPY_OPTIMIZER_TRIAL,
+)
+from .tree import Node, Summary, attributes_of, is_lm_call, number_of
+from .words import Part, cost_words, count_words, duration_words, error_words, note_words, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Row", "rows_of"]
+
+_DSPY_ATTEMPT_INDEX: Final = "dspy.attempt.index"
 
 _LONGEST_NAME: Final = 120
 _NAME_STYLES: Final = {
@@ -30,26 +38,28 @@ _NAME_STYLES: Final = {
     GenAiOperationNameValues.INVOKE_AGENT.value: "bold",
     GenAiOperationNameValues.INVOKE_WORKFLOW.value: "bold",
 }
+_INDEXES: Final = (DSPY_EXAMPLE_INDEX, _DSPY_ATTEMPT_INDEX, DSPY_OPTIMIZER_TRIAL)
 
 
 @dataclass(slots=True)
 class Row:
     """One span, or a fold of many: cells that stand under those of the other rows.
 
-    ``guides`` are the tree's lines in front of the name, ``guides_below`` those of a continuation of this row.
+    ``guides`` are the tree's lines in front of the name, ``guides_below`` those of a continuation of the row;
+    ``is_rolled_up`` tells sums over what is below from a span's own figures.
     """
 
     guides: str
     guides_below: str
     name: list[Part]
     duration: str = ""
-    calls: str = ""
+    calls: int = 0
     tokens_in: str = ""
     tokens_out: str = ""
     cost: str = ""
-    style: str = ""
+    is_rolled_up: bool = False
     notes: list[Part] = field(default_factory=list)
-    error: str = ""
+    error: Part | None = None
 
 
 @dataclass(slots=True)
@@ -74,7 +84,7 @@ class _Place:
 
 
 def rows_of(roots: list[Node], *, max_children: int, under_header: bool) -> list[Row]:
-    """Return the rows from top to bottom; with ``under_header`` the roots hang from a line that comes before them."""
+    """Return the rows from top to bottom; with ``under_header`` the roots hang from a line before them."""
     if under_header:
         places = _hang(_fold(roots, max_children), "", "", survived=False)
     else:
@@ -103,7 +113,7 @@ def _branches(node: Node, max_children: int) -> list[_Branch]:
 
 
 def _fold(nodes: list[Node], max_children: int) -> list[_Branch]:
-    """Of too many siblings keep the first few and those with errors, failed ones before those that only contain one."""
+    """Of too many siblings keep the first few and those with errors, their own rather than errors below."""
     if len(nodes) <= max_children:
         return list(nodes)
     few = max(1, max_children // 4)
@@ -132,7 +142,7 @@ def _span_row(place: _Place, node: Node, *, has_branches: bool) -> Row:
     row = Row(
         guides=place.guides,
         guides_below=place.guides_below + ("│  " if has_branches else "   "),
-        name=_name(node, place.path),
+        name=_name(node, place.path, is_root=not place.guides),
         duration=duration_words(node.duration),
         notes=list(note_words(node)),
     )
@@ -140,20 +150,24 @@ def _span_row(place: _Place, node: Node, *, has_branches: bool) -> Row:
     if node.error is not None:
         # The message stands where the error came up; the parents that it went through show its type alone.
         from_below = any(child.error == node.error for child in node.children)
-        row.error = error_words(node.error, with_message=not from_below)
-        row.error += " (survived)" if place.survived else ""
+        words = error_words(node.error, with_message=not from_below, survived=place.survived)
+        row.error = Part(words, "red")
     return row
 
 
-def _name(node: Node, parent_path: str) -> list[Part]:
+def _name(node: Node, parent_path: str, *, is_root: bool) -> list[Part]:
     operation = str(attributes_of(node.span).get(GEN_AI_OPERATION_NAME, ""))
-    style = "red" if node.error is not None else _NAME_STYLES.get(operation, "")
+    style = "red" if node.error is not None else _NAME_STYLES.get(operation, "bold" if is_root else "")
     parts = [Part(tidy(node.span.name, _LONGEST_NAME), style)]
     path = _path_of(node)
     if path and path != parent_path:
         # Below `first` the path `first.predict` is `.predict`: the tree says the rest.
         shown = path.removeprefix(parent_path) if path.startswith(f"{parent_path}.") else path
-        parts.append(Part(f" {tidy(shown, _LONGEST_NAME)}", "dim"))
+        parts.append(Part(f" ({tidy(shown, _LONGEST_NAME)})", "dim"))
+    for name in _INDEXES:
+        index = number_of(node.span, name)
+        if index is not None:
+            parts.append(Part(f" #{index:.0f}", "dim"))
     return parts
 
 
@@ -175,11 +189,9 @@ def _put_figures(row: Row, node: Node) -> None:
 
 def _put_rolled_up(row: Row, summary: Summary) -> None:
     usage = summary.usage
-    row.style = "dim"
+    row.is_rolled_up = True
     row.cost = cost_words(usage)
-    if usage.lm_calls:
-        # The space keeps the word `call` under the word `call`.
-        row.calls = f"Σ {count_words(usage.lm_calls, 'call ', 'calls')}"
+    row.calls = usage.lm_calls
     if usage.input_tokens or usage.output_tokens:
         row.tokens_in, row.tokens_out = f"{usage.input_tokens:,}", f"{usage.output_tokens:,}"
 
@@ -205,6 +217,8 @@ def _fold_row(place: _Place, fold: _Fold) -> Row:
     names = {node.span.name for node in fold.nodes}
     of_what = f" {tidy(names.pop(), _LONGEST_NAME)}" if len(names) == 1 else ""
     row = _summary_row(place, f"… {len(fold.nodes):,} more{of_what}", summary)
-    durations = [node.duration for node in fold.nodes]
-    row.notes.insert(0, Part(f"{duration_words(min(durations))} – {duration_words(max(durations))} each", "dim"))
+    shortest = duration_words(min(node.duration for node in fold.nodes))
+    longest = duration_words(max(node.duration for node in fold.nodes))
+    words = longest if shortest == longest else f"{shortest} to {longest}"
+    row.notes.insert(0, Part(f"{words} each", "dim"))
     return row

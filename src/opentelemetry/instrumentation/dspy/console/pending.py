@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from .console_tree import Node, Summary, build_tree, context_of
+from .tree import Node, Summary, build_tree, context_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -16,9 +16,10 @@ __all__ = ["PendingTraces", "Piece"]
 
 @dataclass(slots=True)
 class Piece:
-    """What is printed in one go: one local root with all below it (``complete``), spans that ended after their parent
-    was printed (``later``), or spans whose parent has not arrived and is no longer waited for (``incomplete``).
+    """What is printed in one go.
 
+    That is one local root with all below it (``complete``), spans that ended after their parent was printed
+    (``later``), or spans whose parent has not arrived and is no longer waited for (``incomplete``).
     ``waiting`` is the number of spans of the same trace that still wait for their parent.
     """
 
@@ -30,7 +31,7 @@ class Piece:
 
 @dataclass(slots=True)
 class _Trace:
-    """``heads`` can be printed, ``children`` (by parent's id) cannot yet; the rest remembers what was printed."""
+    """``heads`` can be printed, ``children`` (by parent's id) cannot yet; the rest tells what was printed."""
 
     heads: list[ReadableSpan] = field(default_factory=list)
     children: dict[int, list[ReadableSpan]] = field(default_factory=dict)
@@ -41,9 +42,9 @@ class _Trace:
 class PendingTraces:
     """Collects spans, children before parents, until a local root completes them.
 
-    At most ``max_traces`` traces and ``max_spans`` spans wait; when there are more, the oldest trace is given out
-    incomplete. The ids of at most ``max_spans`` printed spans are remembered, to recognize their late children.
-    Not thread-safe.
+    At most ``max_traces`` traces and ``max_spans`` spans wait; when there are more, the oldest trace is given
+    out incomplete. The ids of at most ``max_spans`` printed spans are remembered, to recognize their late
+    children. Not thread-safe.
     """
 
     def __init__(self, *, max_traces: int, max_spans: int) -> None:

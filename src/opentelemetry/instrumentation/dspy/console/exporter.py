@@ -1,0 +1,169 @@
+"""The ``dspy_console`` span exporter: each finished trace as a tree on standard output, without a backend."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import threading
+import weakref
+from collections import deque
+from typing import IO, TYPE_CHECKING, Final, TextIO
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from .lines import Line, characters_for, lines_of
+from .pending import PendingTraces, Piece
+
+try:
+    from rich.console import Console
+    from rich.text import Text
+except ImportError:  # The extra `console` is not installed: plain text, in a terminal too.
+    _HAS_RICH = False
+else:
+    _HAS_RICH = True
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+__all__ = ["DSPyConsoleSpanExporter"]
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class DSPyConsoleSpanExporter(SpanExporter):
+    """Prints each trace, when its root has ended, as a tree with durations, tokens, cost, cache hits and errors.
+
+    In a terminal the tree is fitted to the width and, if rich is installed, coloured; anywhere else it is
+    plain text. Figures after Σ are sums over all LM calls below a span, those in folded lines included.
+    ``$?`` stands for a price that is not known. A span that ends after its parent was printed is printed then
+    under ``… later in trace``. What still waits for its root at a flush or a shutdown, or when more waits than
+    ``max_pending_traces`` and ``max_pending_spans`` allow, is printed under ``… incomplete trace``. A trace
+    without any DSPy or GenAI span takes one line.
+
+    ``out`` is where to print, by default ``sys.stdout`` as it is at the time of printing; ``console``, a rich
+    console, takes its place for whoever wants to decide about width and colours. A parent with more than
+    ``max_children`` children shows the first few, those with errors, and the rest in one line. Raises
+    ``ValueError`` if a number is less than 1.
+
+    Thread-safe. What cannot be written is logged once, and reported as ``SpanExportResult.FAILURE``.
+    """
+
+    def __init__(
+        self,
+        *,
+        out: TextIO | None = None,
+        console: Console | None = None,
+        max_children: int = 12,
+        max_pending_traces: int = 1_000,
+        max_pending_spans: int = 10_000,
+    ) -> None:
+        if min(max_children, max_pending_traces, max_pending_spans) < 1:
+            raise ValueError("max_children, max_pending_traces and max_pending_spans must be at least 1")
+        self._out = out
+        self._console = console
+        self._max_children = max_children
+        self._max_pending_traces = max_pending_traces
+        self._max_pending_spans = max_pending_spans
+        self._shut_down = False
+        self._failed = False
+        self._start_empty()
+        if hasattr(os, "register_at_fork"):
+            # A child process has other traces; those copied from its parent are the parent's to print.
+            start_empty = weakref.WeakMethod(self._start_empty)
+            os.register_at_fork(after_in_child=lambda: (method := start_empty()) and method())
+
+    def _start_empty(self) -> None:
+        # Re-entrant, with an inbox: the garbage collector may end a span, and so export it, at any line.
+        self._lock = threading.RLock()
+        self._inbox: deque[ReadableSpan] = deque()
+        self._pending = PendingTraces(max_traces=self._max_pending_traces, max_spans=self._max_pending_spans)
+        self._printing = False
+        self._flush_asked = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Take finished spans, and print what they complete."""
+        if self._shut_down:
+            _LOGGER.warning("dspy_console is shut down and does not show the spans that end now")
+            return SpanExportResult.FAILURE
+        self._inbox.extend(spans)
+        return SpanExportResult.SUCCESS if self._print_now() else SpanExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Print all that is there, complete or not; return whether it could be done in ``timeout_millis``."""
+        if not self._lock.acquire(timeout=timeout_millis / 1000):
+            return False
+        try:
+            return self._print_now(flush=True)
+        finally:
+            self._lock.release()
+
+    def shutdown(self) -> None:
+        """Print all that is there, complete or not, and take no more spans."""
+        if not self._shut_down:
+            self._shut_down = True
+            self._print_now(flush=True)
+
+    def _print_now(self, *, flush: bool = False) -> bool:
+        with self._lock:
+            self._flush_asked |= flush
+            written = True
+            while (self._inbox or self._flush_asked) and not self._printing:
+                self._printing = True
+                try:
+                    self._print_inbox()
+                except Exception:
+                    if not self._failed:
+                        _LOGGER.warning("dspy_console could not print, and will not say so again", exc_info=True)
+                    self._failed = True
+                    written = False
+                finally:
+                    self._printing = False
+            return written
+
+    def _print_inbox(self) -> None:
+        # Spans that another thread handed over while the exporter was shut down get no later chance.
+        flush, self._flush_asked = self._flush_asked or self._shut_down, False
+        while self._inbox:
+            self._pending.add(self._inbox.popleft())
+        pieces = self._pending.take_all() if flush else self._pending.take_ready()
+        if pieces:
+            self._write(pieces)
+
+    def _write(self, pieces: list[Piece]) -> None:
+        console = self._console
+        stream: IO[str]
+        width: int | None
+        if console is not None:
+            stream, width = console.file, console.width
+        else:
+            stream = self._out if self._out is not None else sys.stdout
+            width = shutil.get_terminal_size().columns if _is_terminal(stream) else None
+            console = Console(file=stream) if _HAS_RICH else None
+        lines = self._lines_of(pieces, stream, width)
+        if console is not None and console.is_terminal:
+            # The lines fit already; rich must neither wrap nor colour them by what it sees in them.
+            text = Text("\n").join(Text.assemble(*line) for line in lines)
+            console.print(text, soft_wrap=True, highlight=False)
+        else:
+            stream.write("".join("".join(part.text for part in line) + "\n" for line in lines))
+        stream.flush()
+
+    def _lines_of(self, pieces: list[Piece], stream: IO[str], width: int | None) -> list[Line]:
+        characters = characters_for(getattr(stream, "encoding", None) or "utf-8")
+        lines: list[Line] = []
+        for piece in pieces:
+            of_piece = lines_of(piece, characters=characters, width=width, max_children=self._max_children)
+            lines.extend(of_piece)
+            if len(of_piece) > 1:
+                lines.append([])  # A line of air below a tree; one-line traces stand close together.
+        return lines
+
+
+def _is_terminal(stream: IO[str]) -> bool:
+    # What an application puts in place of `sys.stdout` often has `write` and `flush` only.
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and bool(isatty())
