@@ -12,21 +12,28 @@ or, without a change to the program, ``opentelemetry-instrument python app.py``.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+from wrapt import register_post_import_hook
 
 from .application import telemetry_context, usage_scope
 from .config import Options
 from .package import _instruments
 from .patching import Patcher
+from .peers import warn_of_peers
 from .predictions import span_context_of
+from .seams import seams
 from .telemetry import Telemetry
 from .usage import Usage, UsageScope
 from .version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from types import ModuleType
+
+_logger = logging.getLogger(__name__)
 
 __all__ = [
     "DSPyInstrumentor",
@@ -55,8 +62,6 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         return _instruments
 
     def _instrument(self, **kwargs: Any) -> None:
-        from .seams import seams
-
         telemetry = Telemetry.create(
             Options.read(redact=kwargs.get("redact")),
             tracer_provider=kwargs.get("tracer_provider"),
@@ -64,8 +69,21 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             logger_provider=kwargs.get("logger_provider"),
             completion_hook=kwargs.get("completion_hook"),
         )
-        self._patcher = Patcher()
-        self._patcher.apply(seams(telemetry))
+        warn_of_peers()
+        self._patcher = patcher = Patcher()
+
+        def apply_to(_dspy: ModuleType) -> None:
+            if self._patcher is not patcher:
+                return
+            try:
+                patcher.apply(seams(telemetry))
+            except Exception:  # the application's import of DSPy must not fail on our account
+                _logger.warning("DSPy could not be instrumented.", exc_info=True)
+                patcher.remove()
+
+        # DSPy and LiteLLM read the environment when they are imported, and take their time: the application imports
+        # them when it wants to, and they are instrumented then.
+        register_post_import_hook(apply_to, "dspy")
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if self._patcher is not None:

@@ -1,0 +1,35 @@
+"""Other instrumentations of DSPy beside this one."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import EntryPoint, entry_points
+
+__all__ = ["warn_of_peers"]
+
+_logger = logging.getLogger(__name__)
+
+_GROUP = "opentelemetry_instrumentor"
+_NAME = "dspy"
+"""All instrumentations of DSPy register under this name, so ``opentelemetry-instrument`` starts every one of them."""
+
+_OWN_MODULE = "opentelemetry.instrumentation.dspy"
+
+
+def warn_of_peers() -> None:
+    """Log one line if another instrumentation of DSPy is installed: with two, every call is counted twice."""
+    others = sorted({_distribution(point) for point in entry_points(group=_GROUP, name=_NAME) if _is_other(point)})
+    if others:
+        _logger.warning(
+            "%s also instruments DSPy: where both are switched on, as opentelemetry-instrument does, spans, tokens and "
+            "costs are recorded twice. Uninstall what you do not use.",
+            " and ".join(others),
+        )
+
+
+def _is_other(point: EntryPoint) -> bool:
+    return point.module != _OWN_MODULE
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.module
