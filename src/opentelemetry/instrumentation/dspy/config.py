@@ -11,9 +11,9 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-__all__ = ["CONTENT_MAX_LENGTH", "Options", "Redact"]
+__all__ = ["ADAPTER_SPANS", "CONTENT_MAX_LENGTH", "OPTIMIZER_TRACES", "OptimizerTraces", "Options", "Redact"]
 
 _logger = logging.getLogger(__name__)
 
@@ -27,7 +27,20 @@ CONTENT_MAX_LENGTH = PREFIX + "CONTENT_MAX_LENGTH"
 
 DEFAULT_CONTENT_MAX_LENGTH = 16_384
 
-_KNOWN = (CONTENT_MAX_LENGTH,)
+ADAPTER_SPANS = PREFIX + "ADAPTER_SPANS"
+"""Environment variable: ``true`` makes a span of each adapter call, ``false`` does not."""
+
+OptimizerTraces: TypeAlias = Literal["linked", "nested", "none"]
+"""Where the examples of an optimizer run go: to traces of their own, into the run's trace, or nowhere."""
+
+OPTIMIZER_TRACES = PREFIX + "OPTIMIZER_TRACES"
+"""Environment variable: ``linked``, ``nested`` or ``none``."""
+
+DEFAULT_OPTIMIZER_TRACES: OptimizerTraces = "linked"
+
+_OPTIMIZER_TRACES_CHOICES: tuple[OptimizerTraces, ...] = get_args(OptimizerTraces)
+
+_KNOWN = (ADAPTER_SPANS, CONTENT_MAX_LENGTH, OPTIMIZER_TRACES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,10 @@ class Options:
 
     content_max_length: int = DEFAULT_CONTENT_MAX_LENGTH
     """Characters that are recorded of each text."""
+    optimizer_traces: OptimizerTraces = DEFAULT_OPTIMIZER_TRACES
+    """Where the examples of an optimizer run go."""
+    adapter_spans: bool = False
+    """Whether each adapter call has a span of its own."""
     redact: Redact | None = None
     """Called with every text and its kind before it is recorded."""
 
@@ -44,14 +61,20 @@ class Options:
         """Read the options; whatever is wrong with a variable is logged, and its default is used."""
         variables = os.environ if environment is None else environment
         _warn_about_unknown_names(variables)
-        return cls(content_max_length=_content_max_length(variables), redact=redact)
+        return cls(
+            content_max_length=_content_max_length(variables),
+            optimizer_traces=_optimizer_traces(variables),
+            adapter_spans=_switch(variables, ADAPTER_SPANS),
+            redact=redact,
+        )
 
 
 def _content_max_length(variables: Mapping[str, str]) -> int:
     text = variables.get(CONTENT_MAX_LENGTH, "").strip()
     if not text:
         return DEFAULT_CONTENT_MAX_LENGTH
-    if text.isdecimal() and int(text) > 0:
+    # Python refuses to read a number of thousands of digits.
+    if text.isdecimal() and len(text) < 19 and int(text) > 0:
         return int(text)
     _logger.warning(
         "%s=%r is not valid: it takes a whole number of characters above zero. The default, %d, is used.",
@@ -62,14 +85,38 @@ def _content_max_length(variables: Mapping[str, str]) -> int:
     return DEFAULT_CONTENT_MAX_LENGTH
 
 
+def _optimizer_traces(variables: Mapping[str, str]) -> OptimizerTraces:
+    text = variables.get(OPTIMIZER_TRACES, "").strip().lower()
+    if not text:
+        return DEFAULT_OPTIMIZER_TRACES
+    for choice in _OPTIMIZER_TRACES_CHOICES:
+        if text == choice:
+            return choice
+    _logger.warning(
+        "%s=%r is not valid: it takes one of %s. The default, %s, is used.",
+        OPTIMIZER_TRACES,
+        text,
+        ", ".join(_OPTIMIZER_TRACES_CHOICES),
+        DEFAULT_OPTIMIZER_TRACES,
+    )
+    return DEFAULT_OPTIMIZER_TRACES
+
+
+def _switch(variables: Mapping[str, str], name: str) -> bool:
+    text = variables.get(name, "").strip()
+    if text.lower() not in ("", "true", "false"):
+        _logger.warning("%s=%r is not valid: it takes true or false. The default, false, is used.", name, text)
+    return text.lower() == "true"
+
+
 def _warn_about_unknown_names(variables: Mapping[str, str]) -> None:
     for name in sorted(variables):
         if not name.startswith(PREFIX) or name in _KNOWN:
             continue
-        close = difflib.get_close_matches(name, _KNOWN, n=1)
+        close = difflib.get_close_matches(name[len(PREFIX) :], [known[len(PREFIX) :] for known in _KNOWN], n=1)
         _logger.warning(
             "%s is not an option of opentelemetry-instrumentation-dspy and has no effect.%s Its options: %s.",
             name,
-            f" Did you mean {close[0]}?" if close else "",
+            f" Did you mean {PREFIX}{close[0]}?" if close else "",
             ", ".join(_KNOWN),
         )

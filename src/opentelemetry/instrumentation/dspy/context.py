@@ -21,17 +21,22 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
+    from .agents import AgentRun
+    from .attempts import Attempts
+    from .documents import RetrievalCall
+    from .embedding_calls import EmbeddingCall
     from .evaluations import Evaluation
     from .lm_results import LMOutcome
     from .optimizer_runs import OptimizerPlace
-    from .token_usage import TokenUsage
     from .usage import UsageScope
 
 __all__ = [
     "ActiveCall",
+    "AdapterCall",
     "LMCall",
     "RunningModule",
     "attach",
+    "call_in",
     "current_call",
     "detach",
     "lm_call_under_way",
@@ -49,6 +54,11 @@ class RunningModule:
     caller: RunningModule | None
     arguments: Mapping[str, Any]
     """Keyword arguments of the call: a predictor takes ``signature`` and ``demos`` from them before its own."""
+    span: Span | None = None
+    attempts: Attempts | None = None
+    """What it has tried so far, where it is one that runs another module several times."""
+    agent: AgentRun | None = None
+    """What it has done so far, where it is an agent."""
     _path: str | None = None
     _located: bool = False
 
@@ -59,6 +69,14 @@ class RunningModule:
             self._path = path_of(self.instance, self.caller)
             self._located = True
         return self._path
+
+    @property
+    def nearest_agent(self) -> AgentRun | None:
+        """The agent that this module is, or the innermost one that runs it."""
+        module: RunningModule | None = self
+        while module is not None and module.agent is None:
+            module = module.caller
+        return None if module is None else module.agent
 
     @property
     def outermost(self) -> RunningModule:
@@ -83,11 +101,33 @@ class LMCall:
     """The usage of a stored reply, which the cache empties before it hands the reply out."""
     endpoint: str | None = None
     """The address that DSPy chose for the request."""
+    engine_provider: str | None = None
+    """The provider of an engine that the application made itself, if it is one of DSPy's client."""
+    streams: bool = False
+    """Whether DSPy asks for the reply in chunks."""
     attempts: int = 1
-    failed_usage: TokenUsage | None = None
+    billed: LMOutcome | None = None
     """What the provider billed although the call failed."""
     inner: list[LMOutcome] = field(default_factory=list)
     """The outcomes of language models that this one called: a router or a proxy is one call together with them."""
+
+
+@dataclass(slots=True)
+class AdapterCall:
+    """One adapter call under way, and what went wrong in it so far."""
+
+    name: str
+    signature: Any
+    module: RunningModule | None
+    """The module that called it: its span gets the events."""
+    handled: BaseException | None
+    """The exception that the program was handling when the call began, if any."""
+    schema_error: BaseException | None = None
+    """Why it could not build a schema, until it goes on without one."""
+    parse_errors: list[BaseException] = field(default_factory=list)
+    fallbacks: list[BaseException] = field(default_factory=list)
+    """Exceptions that were told of already, as one or the other: each passes several places on its way, and the
+    adapters that an adapter calls."""
 
 
 @dataclass(slots=True)
@@ -105,6 +145,16 @@ class ActiveCall:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     optimizer: OptimizerPlace | None = None
+    adapter_call: AdapterCall | None = None
+    """Of this call alone: a call inside has its own or none."""
+    straggler: bool = False
+    """Whether what runs directly inside is the second run of an item that took too long; of this call alone."""
+    embedding: EmbeddingCall | None = None
+    """Of this call alone."""
+    tool_call_id: str | None = None
+    """Given by the model to the tool call that this call executes; of this call alone."""
+    retrieval: RetrievalCall | None = None
+    """Where this call hands the search on to another retriever; of this call alone."""
 
     def child(self, instance: object, owner: object, attribute: str) -> ActiveCall:
         """Return the record of a call inside this one, which inherits all that the call does not replace."""
@@ -128,8 +178,13 @@ NO_CALL = ActiveCall()
 
 def current_call() -> ActiveCall:
     """Return the record of the innermost call under way, an empty one outside of any."""
-    call = context_api.get_value(_CALL_KEY)
-    return call if isinstance(call, ActiveCall) else NO_CALL
+    return call_in(context_api.get_current())
+
+
+def call_in(context: Context) -> ActiveCall:
+    """Return the record of the innermost call under way in a context, an empty one outside of any."""
+    call: ActiveCall = context.get(_CALL_KEY, NO_CALL)  # type: ignore[assignment]
+    return call
 
 
 def lm_call_under_way(language_model: object = None) -> LMCall | None:

@@ -8,20 +8,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .token_usage import TokenUsage, member, token_usage
+from .native_engine import saved_usage, usage_of
+from .token_usage import TokenUsage, add_up, member, split_by_modality, token_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from .context import LMCall
 
 __all__ = [
     "LMOutcome",
-    "failed_usage",
-    "native_endpoint",
     "outcome_of_call_result",
     "outcome_of_decision",
+    "outcome_of_failed_call",
     "outcome_of_reply",
     "outcome_of_typed_response",
     "with_inner",
@@ -74,14 +77,14 @@ class LMOutcome:
     """DSPy's own list of replies, strings or dicts with ``text``, ``reasoning_content`` and ``tool_calls``."""
 
 
-def outcome_of_call_result(result: Any, stored_usage: Any) -> LMOutcome:
-    """Read DSPy 3.4's ``CallResult``; ``stored_usage`` is what the cache emptied in a stored LiteLLM reply."""
+def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
+    """Read the ``CallResult`` of DSPy 3.4, with what was noted of the call before."""
     outcome = LMOutcome(response_model=result.response_model, outputs=result.outputs)
-    replies = [response.provider_data for response in result.responses] or [result.raw]
-    _settle(outcome, result.cache_hit, result.usage, result.cost, replies)
-    if outcome.cache_hit:
-        # CallResult.load empties usage and keeps the historical cost; the stored native replies keep their usage.
-        outcome.saved_usage = _native_usage(result.responses) if result.responses else token_usage(stored_usage)
+    _settle(outcome, result.cache_hit, result.usage, result.cost, _replies(result))
+    if result.responses:
+        _settle_native_usage(outcome, result.responses, call)
+    elif outcome.cache_hit:
+        outcome.saved_usage = token_usage(call.stored_usage)
     if result.responses:
         # One for each choice; their finish reasons are the conventions' already.
         outcome.finish_reasons = [response.finish_reason for response in result.responses]
@@ -90,10 +93,26 @@ def outcome_of_call_result(result: Any, stored_usage: Any) -> LMOutcome:
             for response in result.responses
             for adaptation in response.adaptations
         ]
-        outcome.response_id = result.responses[0].id if len(result.responses) == 1 else None
+        if len(result.responses) == 1:
+            # The native client leaves both out of a streamed reply; its last frame has them.
+            response, frame = result.responses[0], result.responses[0].provider_data
+            outcome.response_id = response.id or _text(member(frame, "id"))
+            outcome.response_model = _text(member(frame, "model")) or outcome.response_model
     else:
         outcome.response_id, outcome.finish_reasons = _identity_of(result.raw)
     return outcome
+
+
+def _settle_native_usage(outcome: LMOutcome, responses: Sequence[Any], call: LMCall) -> None:
+    if outcome.cache_hit:
+        # CallResult.load empties usage and keeps the historical cost; the stored native replies keep their usage.
+        outcome.saved_usage = saved_usage(call.language_model, responses)
+        return
+    if call.engine_provider is not None:
+        # DSPy takes the counts of an engine that it was given as they are.
+        outcome.usage = usage_of(responses, call.engine_provider)
+    if len(responses) == 1 and outcome.usage.is_known:
+        split_by_modality(outcome.usage, responses[0].provider_data)
 
 
 def outcome_of_reply(reply: Any, outputs: Any, *, from_cache: bool, stored_usage: Any) -> LMOutcome:
@@ -122,16 +141,27 @@ def outcome_of_typed_response(response: Any, *, from_cache: bool, stored_usage: 
 
 def outcome_of_decision(response: Mapping[str, Any], *, cache_hit: bool) -> LMOutcome:
     """Read what ``TypeSafe._finish`` is given: the model's name, its usage and the answers."""
-    outcome = LMOutcome(response_model=_text(response.get("model")))
+    outcome = LMOutcome(response_model=_text(response.get("model")), outputs=[json.dumps(response.get("answers"))])
     _settle(outcome, cache_hit, response.get("usage"), None, [])
     if cache_hit:
         outcome.saved_usage = token_usage(response.get("usage"))
+    outcome.finish_reasons = ["stop"]
     return outcome
 
 
-def failed_usage(results: Sequence[Any]) -> TokenUsage:
-    """Return what a call that failed was billed all the same (``execution._account_failed_call`` of DSPy 3.4)."""
-    return _sum(token_usage(result.usage) for result in results)
+def outcome_of_failed_call(results: Sequence[Any]) -> LMOutcome | None:
+    """Read what a call that failed was billed all the same (``execution._account_failed_call`` of DSPy 3.4)."""
+    return with_inner(None, [_billed(result) for result in results])
+
+
+def _billed(result: Any) -> LMOutcome:
+    outcome = LMOutcome(response_model=_text(result.response_model))
+    _settle(outcome, False, result.usage, result.cost, _replies(result))
+    return outcome
+
+
+def _replies(result: Any) -> list[Any]:
+    return [response.provider_data for response in result.responses] or [result.raw]
 
 
 def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome | None:
@@ -145,25 +175,13 @@ def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome |
     costs = [call.cost for call in inner if not call.cache_hit]
     saved = [call.saved_cost for call in inner if call.saved_cost is not None]
     outcome.cache_hit = all(call.cache_hit for call in inner)
-    outcome.usage = _sum(call.usage for call in inner)
+    outcome.usage = add_up(call.usage for call in inner)
     outcome.cost = None if None in costs or not costs else sum(cost for cost in costs if cost is not None)
     outcome.cost_source = inner[-1].cost_source
-    outcome.saved_usage = _sum(call.saved_usage for call in inner)
+    outcome.saved_usage = add_up(call.saved_usage for call in inner)
     outcome.saved_cost = sum(saved) if saved else None
     outcome.response_model = outcome.response_model or inner[-1].response_model
     return outcome
-
-
-def native_endpoint(engine: Any, provider: str | None) -> str | None:
-    """Return the address that an engine of DSPy's native client sends its requests to, ``None`` for other engines."""
-    base_urls = getattr(getattr(engine, "config", None), "base_urls", None)
-    if provider is None or not hasattr(engine, "router"):
-        return None
-    if base_urls and provider in base_urls:
-        return _text(base_urls[provider])
-    from dspy._vendor.lm15.registry import lookup  # DSPy's own client, there where it made this engine
-
-    return _text(getattr(getattr(lookup(provider), "access", None), "base_url", None))
 
 
 def _settle(outcome: LMOutcome, cache_hit: Any, usage: Any, cost: Any, replies: Sequence[Any]) -> None:
@@ -190,38 +208,23 @@ def _price(cost: Any, replies: Sequence[Any]) -> tuple[float | None, str]:
 
 
 def _price_in(reply: Any) -> float | None:
-    """Return the price that a reply carries: OpenRouter's ``usage.cost``, or the header of a LiteLLM proxy."""
-    price = member(member(reply, "usage"), "cost")
-    headers = member(getattr(reply, "_hidden_params", None), "additional_headers")
-    told = (price, *(member(headers, name) for name in _PROXY_COST_HEADERS))
+    """Return the price that a reply carries: OpenRouter's or Perplexity's, or in the header of a LiteLLM proxy."""
+    usage, hidden = member(reply, "usage"), getattr(reply, "_hidden_params", None)
+    told = [] if usage is None else [member(usage, "cost")]
+    if hidden is not None:
+        headers = member(hidden, "additional_headers")
+        told += [member(headers, name) for name in _PROXY_COST_HEADERS]
     return next((amount for value in told if (amount := _amount(value)) is not None), None)
 
 
 def _amount(value: Any) -> float | None:
+    if isinstance(value, dict):
+        # Perplexity itemizes.
+        value = value.get("total_cost")
     try:
         return float(value)
     except (TypeError, ValueError):
         return None
-
-
-def _native_usage(responses: Sequence[Any]) -> TokenUsage:
-    inputs = [response.usage.input_tokens for response in responses]
-    outputs = [response.usage.output_tokens for response in responses]
-    return TokenUsage(
-        input_tokens=None if None in inputs else sum(inputs),
-        output_tokens=None if None in outputs else sum(outputs),
-    )
-
-
-def _sum(usages: Iterable[TokenUsage]) -> TokenUsage:
-    known = [usage for usage in usages if usage.is_known]
-    return TokenUsage(
-        input_tokens=sum(usage.input_tokens or 0 for usage in known) if known else None,
-        output_tokens=sum(usage.output_tokens or 0 for usage in known) if known else None,
-        cache_read_input_tokens=sum(usage.cache_read_input_tokens or 0 for usage in known) or None,
-        cache_write_input_tokens=sum(usage.cache_write_input_tokens or 0 for usage in known) or None,
-        reasoning_output_tokens=sum(usage.reasoning_output_tokens or 0 for usage in known) or None,
-    )
 
 
 def _identity_of(reply: Any) -> tuple[str | None, list[str]]:

@@ -41,6 +41,8 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
         return [_input_message(content, message) for message in messages if isinstance(message, Mapping)]
     if isinstance(prompt, str):
         return [text_message("user", content.text(prompt, "input"))]
+    if isinstance(prompt, Mapping):
+        return [text_message("user", content.json(prompt, "input"))]
     return []
 
 
@@ -98,6 +100,8 @@ def _content_parts(content: Content, value: Any, kind: ContentKind) -> list[Mess
 
 def _content_part(content: Content, block: Any, kind: ContentKind) -> MessagePart:
     """Return one block of a message; media is represented by its type, byte count and SHA-256."""
+    if isinstance(block, str):
+        return TextPart(content=content.text(block, kind))
     if not isinstance(block, Mapping):
         return TextPart(content=content.json(block, kind))
     block_type = block.get("type")

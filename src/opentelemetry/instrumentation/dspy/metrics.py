@@ -42,6 +42,8 @@ class Metrics:
     operation_cost: Histogram
     cache_requests: Counter
     cache_saved_cost: Counter
+    adapter_parse_errors: Counter
+    adapter_fallbacks: Counter
     evaluate_score: Gauge
     evaluate_example_score: Histogram
     optimizer_best_score: Gauge
@@ -72,6 +74,16 @@ class Metrics:
                 semconv.METRIC_DSPY_CACHE_SAVED_COST,
                 unit="{cost}",
                 description="What the calls that DSPy's cache answered would have cost.",
+            ),
+            adapter_parse_errors=meter.create_counter(
+                semconv.METRIC_DSPY_ADAPTER_PARSE_ERRORS,
+                unit="{error}",
+                description="Replies that an adapter could not read.",
+            ),
+            adapter_fallbacks=meter.create_counter(
+                semconv.METRIC_DSPY_ADAPTER_FALLBACKS,
+                unit="{fallback}",
+                description="Times that an adapter went on by another way after an error.",
             ),
             evaluate_score=meter.create_gauge(
                 semconv.METRIC_DSPY_EVALUATE_SCORE, unit="1", description="Score of the last evaluation."

@@ -30,6 +30,8 @@ class ModuleClass:
     is_predictor: bool
     hides_reasoning: bool
     """Whether its predictor has a ``reasoning`` output that the signature given by the user had not."""
+    makes_attempts: bool
+    """Whether it runs copies of its ``module`` until the reward of one is good enough."""
 
 
 _classes: WeakKeyDictionary[type, ModuleClass] = WeakKeyDictionary()
@@ -55,4 +57,5 @@ def _classify(module_class: type) -> ModuleClass:
         is_own=module_class.__module__.partition(".")[0] == "dspy",
         is_predictor="Predict" in ancestors,
         hides_reasoning="ChainOfThought" in ancestors,
+        makes_attempts=bool(ancestors & {"BestOfN", "Refine"}),
     )

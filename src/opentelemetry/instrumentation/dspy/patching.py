@@ -7,64 +7,28 @@ identical objects. Wrappers that somebody else wrapped in the meantime cannot be
 
 from __future__ import annotations
 
-import copy
-import importlib
 import inspect
 import logging
+import pkgutil
+import threading
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import wrapt
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from .calls import Call, Recorder, Recording, keyword_view
+from .complaints import Complaints
+from .handlers import CallHandler, Switch
+from .traced import TracedAttribute, TracedMethod
 
-from .context import current_call
-
-__all__ = ["Call", "Patcher", "Recorder", "Recording", "Seam"]
+__all__ = ["Call", "Patcher", "Recorder", "Recording", "Replacement", "Seam", "keyword_view"]
 
 _logger = logging.getLogger(__name__)
 
 _HOOK = "__init_subclass__"
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
-
-    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper[..., Any]
-    _FunctionWrapper = wrapt.FunctionWrapper[..., Any]
-else:
-    # wrapt's classes take parameters in their stubs alone.
-    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper
-    _FunctionWrapper = wrapt.FunctionWrapper
-
-
-@dataclass(slots=True)
-class Call:
-    """One call of an instrumented callable, as a recorder sees it."""
-
-    instance: Any
-    owner: object
-    """The class, or the Python module, in whose own ``__dict__`` the callable stands."""
-    attribute: str
-    arguments: tuple[Any, ...]
-    keyword_arguments: dict[str, Any]
-
-
-class Recording(Protocol):
-    """What a recorder made of one call; exactly one of the two methods is called, in the context of ``begin``."""
-
-    def finish(self, result: Any) -> None:
-        """Take note of what the call returned."""
-
-    def fail(self, error: BaseException) -> None:
-        """Take note of the exception that ended the call."""
-
-
-class Recorder(Protocol):
-    """Turns calls of one DSPy concept into telemetry."""
-
-    def begin(self, call: Call) -> Recording | None:
-        """Start to record a call; ``None`` where there is nothing to do at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,47 +45,36 @@ class Seam:
     """Whether some supported DSPy versions lack it, so that its absence is not worth a word."""
     within_call: bool = False
     """Whether an object calls it on itself while its own call runs: then the call is not one that goes on (super)."""
+    on_instances: bool = False
+    """Whether each instance keeps a callable of its own under the name, and the class has none."""
 
 
-class _BoundTracedMethod(_BoundFunctionWrapper):
-    """A bound method that copies and pickles as DSPy's own bound method does."""
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Another object for a name in one of DSPy's modules, or in a class in one (``module:Class.Inner``)."""
 
-    def __copy__(self) -> _BoundTracedMethod:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return getattr(copy.deepcopy(self._self_instance, memo), self.__name__)
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return getattr, (self._self_instance, self.__name__)
+    module: str
+    name: str
+    original: object
+    """What the name must stand for; anything else is left alone."""
+    replacement: object
 
 
-class _TracedMethod(_FunctionWrapper):
-    """A function wrapper that copies as a plain function does, and pickles as the name that it stands under."""
-
-    __bound_function_wrapper__ = _BoundTracedMethod
-
-    def __copy__(self) -> _TracedMethod:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _TracedMethod:
-        return self
-
-    def __reduce_ex__(self, protocol: Any) -> str:
-        return str(self.__qualname__)
+_ABSENT = object()
 
 
 @dataclass(slots=True)
 class _Patch:
-    """One attribute that was replaced; the owner is held weakly so that a class of the application can go."""
+    """One attribute that was replaced.
+
+    The owner is held weakly, so that a class of the application can go. What was replaced in it is not held at all
+    where the replacement keeps it: a method that calls ``super()`` holds its class.
+    """
 
     owner: Callable[[], object | None]
     attribute: str
-    original: Any
-    replacement: Any
-
-
-_ABSENT = object()
+    original: Any = None
+    replacement: Any = _ABSENT
 
 
 class Patcher:
@@ -130,14 +83,19 @@ class Patcher:
     def __init__(self) -> None:
         self._patches: list[_Patch] = []
         self._applied: dict[type, list[Seam]] = {}
-        self._recording = False
-        self._complained: set[tuple[str, type]] = set()
+        self._switch = Switch()
+        self._complaints = Complaints()
+        self._lock = threading.Lock()
 
     def apply(self, seams: Iterable[Seam]) -> None:
         """Wrap every seam that the installed DSPy has; log one line for each missing one that it should have."""
-        self._recording = True
+        self._switch.on = True
         for seam in seams:
             owner = _resolve(seam)
+            if seam.on_instances and owner is not None and seam.attribute not in vars(owner):
+                handler = self._handler(owner, seam)
+                self._replace(owner, seam.attribute, TracedAttribute(seam.attribute, handler.call_sync))
+                continue
             if owner is None or seam.attribute not in vars(owner):
                 if not seam.optional:
                     _logger.warning("This DSPy has no %s.%s: its calls are not recorded.", seam.owner, seam.attribute)
@@ -146,31 +104,63 @@ class Patcher:
             if seam.subclasses and isinstance(owner, type):
                 self._wrap_subclasses(owner, seam)
 
+    def replace(self, replacements: Iterable[Replacement]) -> None:
+        """Replace every name that the installed DSPy has."""
+        for replacement in replacements:
+            module = _import(replacement.module)
+            if module is not None and vars(module).get(replacement.name) is replacement.original:
+                self._replace(module, replacement.name, replacement.replacement)
+
+    def wrap_found(self, found: type, attribute: str, recorder: Recorder, *, within_call: bool = False) -> None:
+        """Wrap a method of a class that only a running program has shown, unless it is wrapped already."""
+        owner = next((ancestor for ancestor in found.__mro__ if attribute in vars(ancestor)), None)
+        with self._lock:
+            if self._switch.on and owner is not None:
+                seam = Seam(owner.__module__, owner.__qualname__, attribute, recorder, within_call=within_call)
+                self._wrap(owner, seam)
+
     def remove(self) -> None:
         """Put back everything that was replaced, in reverse order."""
-        self._recording = False
+        self._switch.on = False
         while self._patches:
             patch = self._patches.pop()
             owner = patch.owner()
-            if owner is None or vars(owner).get(patch.attribute) is not patch.replacement:
-                continue
-            if patch.original is _ABSENT:
-                delattr(owner, patch.attribute)
-            else:
-                setattr(owner, patch.attribute, patch.original)
+            if owner is not None:
+                try:
+                    self._restore(owner, patch)
+                except Exception as error:  # noqa: BLE001 - a class that refuses must not keep the others
+                    self._complaints.about(self, error)
         self._applied.clear()
+
+    def _restore(self, owner: Any, patch: _Patch) -> None:
+        current = vars(owner).get(patch.attribute)
+        if type(current) is TracedMethod and current.belongs_to(self):
+            setattr(owner, patch.attribute, current.__wrapped__)
+        elif current is not patch.replacement:
+            return
+        elif patch.original is _ABSENT:
+            delattr(owner, patch.attribute)
+        else:
+            setattr(owner, patch.attribute, patch.original)
 
     def _replace(self, owner: Any, attribute: str, replacement: Any) -> None:
         original = vars(owner).get(attribute, _ABSENT)
         setattr(owner, attribute, replacement)
         self._patches.append(_Patch(weakref.ref(owner), attribute, original, replacement))
 
-    def _wrap(self, owner: Any, seam: Seam) -> None:
+    def _wrap(self, owner: Any, seam: Seam, *, deferred: bool = False) -> None:
         original = vars(owner)[seam.attribute]
-        if isinstance(original, _TracedMethod) or not (callable(original) or hasattr(original, "__get__")):
+        if type(original) is TracedMethod:
+            if original.belongs_to(self):
+                return
+            # Left over: when an earlier patcher was removed, it was below a wrapper of somebody else.
+            original = original.__wrapped__
+        if not (callable(original) or hasattr(original, "__get__")):
             return
-        handler = self._handler(weakref.ref(owner), seam, original)
-        self._replace(owner, seam.attribute, _TracedMethod(original, handler))
+        handler = self._handler(owner, seam)
+        around = handler.call_deferred if deferred else handler.around(original)
+        setattr(owner, seam.attribute, TracedMethod(original, around, owner, self))
+        self._patches.append(_Patch(weakref.ref(owner), seam.attribute))
 
     def _wrap_subclasses(self, owner: type, seam: Seam) -> None:
         for subclass in _subclasses(owner):
@@ -184,11 +174,11 @@ class Patcher:
         override = vars(subclass).get(seam.attribute, _ABSENT)
         if override is _ABSENT:
             return
-        if inspect.iscoroutinefunction(vars(owner)[seam.attribute]) and not inspect.iscoroutinefunction(override):
-            # A plain function that hands out a coroutine: the work is done when that is awaited, which is mostly
-            # the coroutine of super() and recorded there.
-            return
-        self._wrap(subclass, seam)
+        is_async = inspect.iscoroutinefunction(vars(owner)[seam.attribute])
+        try:
+            self._wrap(subclass, seam, deferred=is_async and not inspect.iscoroutinefunction(override))
+        except Exception as error:  # noqa: BLE001 - a class of the application may refuse; it must work all the same
+            self._complaints.about(seam.recorder, error)
 
     def _subclass_hook(self, owner: type[Any], seams: list[Seam]) -> Any:
         own_hook = vars(owner).get(_HOOK)
@@ -199,102 +189,26 @@ class Patcher:
             else:
                 super(owner, subclass).__init_subclass__(**keyword_arguments)
             for seam in seams:
-                if self._recording:
+                if self._switch.on:
                     self._wrap_override(subclass, owner, seam)
 
         return classmethod(wrap_overrides)
 
-    def _handler(self, owner: Callable[[], object | None], seam: Seam, original: Any) -> Callable[..., Any]:
-        recorder, attribute, within_call = seam.recorder, seam.attribute, seam.within_call
-
-        def begin(instance: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]) -> Recording | None:
-            active = current_call()
-            if (
-                not within_call
-                and instance is not None
-                and active.instance is instance
-                and (active.attribute != attribute or active.owner is not owner())
-            ):
-                # An override that called super(), or acall that delegates to __call__: the same call goes on.
-                return None
-            if not (self._recording and is_instrumentation_enabled()):
-                return None
-            try:
-                return recorder.begin(Call(instance, owner(), attribute, arguments, keyword_arguments))
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong here is ours, and the call must go on
-                self._complain(recorder, error)
-                return None
-
-        def finish(recording: Recording, result: Any) -> None:
-            try:
-                recording.finish(result)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._complain(recorder, error)
-
-        def fail(recording: Recording, error: BaseException) -> None:
-            try:
-                recording.fail(error)
-            except Exception as own_error:  # noqa: BLE001 - as above
-                self._complain(recorder, own_error)
-
-        async def record_awaitable(recording: Recording, awaitable: Awaitable[Any]) -> Any:
-            try:
-                result = await awaitable
-            except BaseException as error:
-                fail(recording, error)
-                raise
-            finish(recording, result)
-            return result
-
-        async def call_async(
-            wrapped: Callable[..., Awaitable[Any]],
-            instance: Any,
-            arguments: tuple[Any, ...],
-            keyword_arguments: dict[str, Any],
-        ) -> Any:
-            recording = begin(instance, arguments, keyword_arguments)
-            if recording is None:
-                return await wrapped(*arguments, **keyword_arguments)
-            return await record_awaitable(recording, wrapped(*arguments, **keyword_arguments))
-
-        def call_sync(
-            wrapped: Callable[..., Any],
-            instance: Any,
-            arguments: tuple[Any, ...],
-            keyword_arguments: dict[str, Any],
-        ) -> Any:
-            recording = begin(instance, arguments, keyword_arguments)
-            if recording is None:
-                return wrapped(*arguments, **keyword_arguments)
-            try:
-                result = wrapped(*arguments, **keyword_arguments)
-            except BaseException as error:
-                fail(recording, error)
-                raise
-            finish(recording, result)
-            return result
-
-        return call_async if inspect.iscoroutinefunction(original) else call_sync
-
-    def _complain(self, recorder: Recorder, error: Exception) -> None:
-        """Log a failure of our own, once for each recorder and type of exception."""
-        key = (type(recorder).__name__, type(error))
-        if key in self._complained:
-            return
-        self._complained.add(key)
-        _logger.warning(
-            "%s failed; the DSPy call goes on without its telemetry. Further failures of this kind are not logged.",
-            type(recorder).__name__,
-            exc_info=error,
-        )
+    def _handler(self, owner: Any, seam: Seam) -> CallHandler:
+        reference = weakref.ref(owner)
+        return CallHandler(seam.recorder, reference, seam.attribute, seam.within_call, self._switch, self._complaints)
 
 
 def _resolve(seam: Seam) -> type | ModuleType | None:
+    module = _import(seam.module)
+    return module if module is None or seam.owner is None else getattr(module, seam.owner, None)
+
+
+def _import(name: str) -> Any:
     try:
-        module = importlib.import_module(seam.module)
-    except ImportError:
+        return pkgutil.resolve_name(name if ":" in name else f"{name}:")
+    except (ImportError, AttributeError):
         return None
-    return module if seam.owner is None else getattr(module, seam.owner, None)
 
 
 def _subclasses(owner: type) -> Iterator[type]:
@@ -302,8 +216,3 @@ def _subclasses(owner: type) -> Iterator[type]:
     for subclass in direct:
         yield subclass
         yield from _subclasses(subclass)
-
-
-def keyword_view(names: tuple[str, ...], call: Call) -> Mapping[str, Any]:
-    """Return the call's arguments by name, positional ones named in the order given."""
-    return {**dict(zip(names, call.arguments, strict=False)), **call.keyword_arguments}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .weak import WeakIdentityMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .context import RunningModule
 
-__all__ = ["path_of"]
+__all__ = ["note_copy", "original_of", "path_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,34 @@ class _Place:
 _places: WeakIdentityMap[WeakIdentityMap[_Place]] = WeakIdentityMap()
 """For each module that called another, the places of the modules below it."""
 
+_originals: WeakIdentityMap[Callable[[], object | None]] = WeakIdentityMap()
+"""For each deep copy that DSPy made of a module, a weak reference to that module."""
+
+
+def note_copy(copied: object, original: object) -> None:
+    """Remember what a module was copied from: ``BestOfN`` and ``Refine`` run copies that nothing refers to."""
+    if copied is not original:
+        _originals.set(copied, weakref.ref(original))
+
+
+def original_of(module: object) -> object | None:
+    """Return the module that this one is a noted copy of, ``None`` where there is none or it is gone."""
+    reference = _originals.get(module)
+    return None if reference is None else reference()
+
 
 def path_of(module: Any, caller: RunningModule | None) -> str | None:
     """Return the path of a module in the spelling of ``named_predictors()``, such as ``steps[0].predict``.
 
-    ``caller`` is the running module that calls it. ``None`` for the outermost module, and for one that is not an
-    attribute of any running module (one made on the way, for instance).
+    ``caller`` is the running module that calls it. A copy that stands nowhere has the path of the module it was made
+    from. ``None`` for the outermost module, and for one that is not an attribute of any running module (one made on
+    the way, for instance).
     """
+    original = original_of(module)
     while caller is not None:
         place = _place_below(caller.instance, module)
+        if place is None and original is not None:
+            place = _place_below(caller.instance, original)
         if place is not None:
             if caller.caller is None:
                 return place.path

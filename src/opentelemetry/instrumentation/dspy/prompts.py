@@ -7,14 +7,18 @@ the instructions, the fields and the demonstrations, not the inputs of one call.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .signatures import describe
+from .signatures import describe, type_text
 from .weak import WeakIdentityMap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .context import RunningModule
 
 __all__ = ["prompt_name", "prompt_version"]
@@ -22,7 +26,7 @@ __all__ = ["prompt_name", "prompt_version"]
 VERSION_LENGTH = 12
 """Hexadecimal digits of a version."""
 
-_FIELD_PROPERTIES = ("desc", "constraints")
+_FIELD_PROPERTIES = ("__dspy_field_type", "desc", "constraints")
 """What of a field's ``json_schema_extra`` reaches the prompt (``dspy.adapters.utils``)."""
 
 
@@ -58,7 +62,14 @@ def prompt_version(predictor: RunningModule) -> str:
 
 def _signature(predictor: RunningModule) -> Any:
     signature = predictor.arguments.get("signature", predictor.instance.signature)
-    return predictor.instance.signature if isinstance(signature, str) else signature
+    return _signature_from_text(signature) if isinstance(signature, str) else signature
+
+
+@lru_cache(maxsize=128)
+def _signature_from_text(text: str) -> Any:
+    from dspy.signatures import Signature  # It is loaded by now, since one of its modules is running.
+
+    return Signature(text)
 
 
 def _template(predictor: RunningModule) -> _Template:
@@ -67,22 +78,48 @@ def _template(predictor: RunningModule) -> _Template:
     fields = signature.model_fields
     return _Template(
         signature.__doc__ or "",
-        tuple(_field(name, field) for name, field in fields.items()),
-        tuple(tuple(_frozen(demo[name]) if name in demo else None for name in fields) for demo in demos),
+        tuple([_field(name, field) for name, field in fields.items()]),
+        tuple([_demo(demo, fields) for demo in demos]),
     )
 
 
 def _field(name: str, field: Any) -> tuple[Any, ...]:
-    extra = field.json_schema_extra
-    return name, field.annotation, *(extra.get(name_) for name_ in _FIELD_PROPERTIES)
+    extra = field.json_schema_extra or {}
+    return name, field.annotation, *[extra.get(property_) for property_ in _FIELD_PROPERTIES]
+
+
+def _demo(demo: Any, fields: Iterable[str]) -> tuple[Any, ...]:
+    """Return something that changes when a demonstration does, also one whose values are changed in place."""
+    # Straight from the dict inside an Example: its own methods take longer than all the rest, on every call.
+    values = [*map(getattr(demo, "_store", demo).get, fields)]
+    return tuple([value if value is None or isinstance(value, str) else _frozen(value) for value in values])
 
 
 def _frozen(value: Any) -> Any:
-    """Return something that changes when the value does, also one that is changed in place."""
-    return value if value is None or isinstance(value, str) else repr(value)
+    """Return the contents of a value; what DSPy's images and files show of themselves is their size alone."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple([_frozen(item) for item in value])
+    if isinstance(value, dict):
+        return tuple([(_frozen(key), _frozen(item)) for key, item in value.items()])
+    if hasattr(type(value), "model_fields"):
+        return type(value).__name__, _frozen(vars(value))
+    return repr(value)
 
 
 def _digest(template: _Template) -> str:
-    content = [template.instructions, template.fields, template.demos]
+    fields = [(name, _type(annotation), *properties) for name, annotation, *properties in template.fields]
+    content = [inspect.cleandoc(template.instructions), fields, template.demos]
     text = json.dumps(content, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:VERSION_LENGTH]
+
+
+def _type(annotation: Any) -> list[Any]:
+    """Return what an adapter tells the model of a type: its name, and the schema of what it is made of."""
+    from pydantic import TypeAdapter  # DSPy's signatures are made of it.
+
+    try:
+        return [type_text(annotation), TypeAdapter(annotation).json_schema()]
+    except Exception:  # noqa: BLE001 - not every type has a schema, and pydantic has many ways to say so
+        return [type_text(annotation)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiProviderNameValues
 
-__all__ = ["ModelIdentity", "ServerAddress", "identify", "server_address"]
+__all__ = ["ModelIdentity", "ServerAddress", "identify", "own_provider", "response_model", "server_address"]
 
 _CONVENTION_NAMES = {
     "anthropic_text": GenAiProviderNameValues.ANTHROPIC.value,
@@ -25,6 +26,7 @@ _CONVENTION_NAMES = {
     "mistral": GenAiProviderNameValues.MISTRAL_AI.value,
     "moonshot": "moonshot_ai",
     "moonshotai": "moonshot_ai",
+    "ollama_chat": "ollama",
     "openai-chat": GenAiProviderNameValues.OPENAI.value,
     "text-completion-openai": GenAiProviderNameValues.OPENAI.value,
     "vertex": GenAiProviderNameValues.GCP_VERTEX_AI.value,
@@ -40,13 +42,18 @@ _CONVENTION_NAMES = {
 
 _KNOWN_NAMES = {value.value for value in GenAiProviderNameValues} | set(_CONVENTION_NAMES)
 
+_NATIVE_NAMES = _KNOWN_NAMES | {"meta", "ollama", "openrouter", "sglang", "typesafe", "vllm", "zai"}
+"""Where DSPy's own client knows the model ``provider:model``; a colon in other names is one of the name."""
+
 _MODEL_FAMILIES = (
     ("claude", GenAiProviderNameValues.ANTHROPIC.value),
     ("gemini", GenAiProviderNameValues.GCP_GEMINI.value),
+    ("gemma", GenAiProviderNameValues.GCP_GEMINI.value),
     ("grok", GenAiProviderNameValues.X_AI.value),
     ("deepseek", GenAiProviderNameValues.DEEPSEEK.value),
     ("mistral", GenAiProviderNameValues.MISTRAL_AI.value),
     ("command", GenAiProviderNameValues.COHERE.value),
+    ("jev", "typesafe"),
 )
 """How ``dspy.LM`` takes a model name without a provider, beside OpenAI's."""
 
@@ -77,13 +84,43 @@ def identify(model: str, own_provider: str | None) -> ModelIdentity:
     (or of another well-known family). A class of another kind says who it is itself: for it a first part counts only
     if it is a provider that is known, since ``meta-llama/Llama-3.1-8B`` begins with none.
     """
-    prefix, separator, name = model.partition("/")
+    prefix, separator, name = model.partition(":")
+    if not name or own_provider is not None or prefix.lower() not in _NATIVE_NAMES:
+        prefix, separator, name = model.partition("/")
     if separator and name and (own_provider is None or prefix.lower() in _KNOWN_NAMES):
         return ModelIdentity(_CONVENTION_NAMES.get(prefix.lower(), prefix), name)
     if own_provider is not None:
         return ModelIdentity(own_provider, model)
     family = next((provider for start, provider in _MODEL_FAMILIES if model.lower().startswith(start)), None)
     return ModelIdentity(family or GenAiProviderNameValues.OPENAI.value, model)
+
+
+def own_provider(language_model: Any) -> str | None:
+    """Return the provider that a language model is itself; ``None`` where its model string names one.
+
+    ``dspy.LM`` is none itself, unless it was given an engine: that knows better what a model name without provider is.
+    """
+    for ancestor in type(language_model).__mro__:
+        if ancestor.__module__.partition(".")[0] == "dspy":
+            if ancestor.__name__ != "LM":
+                name = type(language_model).__name__ if ancestor.__name__ == "BaseLM" else ancestor.__name__
+                return _CLIENT_NAMES.get(name, name)
+            engine = getattr(language_model, "_engine_spec", "auto")
+            if isinstance(engine, str) or "/" in language_model.model:
+                return None
+            provider = getattr(engine, "provider", None)
+            return _CONVENTION_NAMES.get(provider, provider) if isinstance(provider, str) else type(engine).__name__
+    return type(language_model).__name__
+
+
+_CLIENT_NAMES = {"TypeSafe": "typesafe"}
+"""Clients of DSPy's own that are named after their provider."""
+
+
+def response_model(name: str | None, model: str) -> str | None:
+    """Return the name under which a model answered, without the prefix that LiteLLM puts before some."""
+    prefix, separator, _ = model.partition("/")
+    return name.removeprefix(prefix + separator) if name is not None and separator else name
 
 
 @lru_cache(maxsize=1024)

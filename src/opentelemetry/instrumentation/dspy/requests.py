@@ -38,7 +38,13 @@ def read_request(call: Call) -> LMRequest:
     if hasattr(typed, "messages") and hasattr(typed, "config"):
         parameters = {name: value for name in _PARAMETERS if (value := getattr(typed.config, name, None)) is not None}
         return LMRequest({**options, **parameters}, None, _messages_of(typed), getattr(typed, "tools", None))
-    return LMRequest(options, first, options.get("messages"), options.get("tools"))
+    if getattr(call.instance, "supports_decision_requests", False):
+        # A decision client takes a state and questions about it.
+        asked = {**dict(zip(("state", "questions"), call.arguments, strict=False)), **call.keyword_arguments}
+        return LMRequest(options, asked, None, None)
+    # Up to DSPy 3.3 messages may be given by position too.
+    messages = call.arguments[1] if len(call.arguments) > 1 else options.get("messages")
+    return LMRequest(options, first, messages, options.get("tools"))
 
 
 def _messages_of(request: Any) -> list[dict[str, Any]]:

@@ -31,6 +31,25 @@ DSPY_SIGNATURE_FIELDS: Final = "dspy.signature.fields"
 DSPY_DEMOS_COUNT: Final = "dspy.demos.count"
 """int: demonstrations in the predictor's prompt."""
 
+DSPY_AGENT_TERMINATION_REASON: Final = "dspy.agent.termination_reason"
+"""string: why the loop of an agent ended: ``finish``, ``submit``, ``forced_submit``, ``max_iters``, ``parse_error``,
+``context_window_exceeded``, ``empty_tool_calls``. Absent where an exception ended it."""
+
+DSPY_ATTEMPT_INDEX: Final = "dspy.attempt.index"
+"""int: which attempt of the ``BestOfN`` or ``Refine`` around it a module call is, from 0."""
+
+DSPY_ATTEMPT_REWARD: Final = "dspy.attempt.reward"
+"""double: what the reward function gave to an attempt. Absent where the attempt or the function failed."""
+
+DSPY_ATTEMPTS_COUNT: Final = "dspy.attempts.count"
+"""int: attempts that a ``BestOfN`` or ``Refine`` made, failed ones included."""
+
+DSPY_ATTEMPTS_BEST_REWARD: Final = "dspy.attempts.best_reward"
+"""double: highest reward of the attempts. Absent where none has one."""
+
+DSPY_BATCH_SIZE: Final = "dspy.batch.size"
+"""int: items of one batch that ``Unbatchify`` made of the calls of several callers."""
+
 # --- language model calls --------------------------------------------------------------------------------------
 
 GEN_AI_USAGE_COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
@@ -55,7 +74,20 @@ DSPY_CACHE_SAVED_COST: Final = "dspy.cache.saved_cost"
 """double, USD: what the stored reply once cost."""
 
 DSPY_ADAPTER_NAME: Final = "dspy.adapter.name"
-"""string: class name of the adapter that wrote the prompt."""
+"""string: class name of the adapter that wrote the prompt. Also on the span of an adapter call, which is called
+``{adapter} {signature}`` and exists where ``OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS=true`` asks for it."""
+
+DSPY_ADAPTER_FROM: Final = "dspy.adapter.from"
+"""string: class name of the adapter that gave up."""
+
+DSPY_ADAPTER_TO: Final = "dspy.adapter.to"
+"""string: class name of the adapter that goes on; the same one where it goes on without structured outputs."""
+
+EVENT_DSPY_ADAPTER_PARSE_ERROR: Final = "dspy.adapter.parse_error"
+"""span event on the predictor's span: an adapter could not read a reply."""
+
+EVENT_DSPY_ADAPTER_FALLBACK: Final = "dspy.adapter.fallback"
+"""span event on the predictor's span: an adapter goes on by another way after an error."""
 
 DSPY_LM_ADAPTATIONS: Final = "dspy.lm.adaptations"
 """string[]: settings that the backend dropped or clamped."""
@@ -136,6 +168,9 @@ DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
 DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS: Final = "dspy.optimizer.best_prompt_versions"
 """string[]: ``path=version`` for each predictor of the chosen program, the version as in ``gen_ai.prompt.version``."""
 
+DSPY_OPTIMIZER_COST: Final = "dspy.optimizer.cost"
+"""double, USD: on a trial, sum of the known prices of all calls of the run up to its end."""
+
 DSPY_OPTIMIZER_ROLE: Final = "dspy.optimizer.role"
 """string: ``task``, ``judge`` (inside a metric) or ``proposal``; what an LM call is for in an optimizer run."""
 
@@ -168,6 +203,19 @@ DSPY_OPTIMIZER_METRIC_CALLS: Final = "dspy.optimizer.metric_calls"
 
 DSPY_OPTIMIZER_METRIC_CALLS_REMAINING: Final = "dspy.optimizer.metric_calls_remaining"
 """int: metric calls of GEPA's budget that are left."""
+
+# --- code interpreters ---------------------------------------------------------------------------------------
+
+EVENT_DSPY_INTERPRETER_START: Final = "dspy.interpreter.start"
+"""span event: an interpreter has started its process, in the middle of an execution or ahead of the first."""
+
+DSPY_INTERPRETER_STARTUP_DURATION: Final = "dspy.interpreter.startup_duration"
+"""double, s: how long the start took."""
+
+# --- retrieval -----------------------------------------------------------------------------------------------
+
+DSPY_DOCUMENTS_COUNT: Final = "dspy.documents.count"
+"""int: documents that a retriever returned."""
 
 # --- roll-up: all LM calls below a span ----------------------------------------------------------------------
 
@@ -253,3 +301,9 @@ METRIC_DSPY_EVALUATE_EXAMPLE_SCORE: Final = "dspy.evaluate.example.score"
 
 METRIC_DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
 """gauge, 1: best score of the run so far."""
+
+METRIC_DSPY_ADAPTER_PARSE_ERRORS: Final = "dspy.adapter.parse_errors"
+"""counter, {error}: replies that an adapter could not read."""
+
+METRIC_DSPY_ADAPTER_FALLBACKS: Final = "dspy.adapter.fallbacks"
+"""counter, {fallback}: times that an adapter went on by another way after an error."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from .weak import WeakIdentityMap
 
-__all__ = ["SignatureDescription", "describe", "describe_answer", "note_derived"]
+__all__ = ["SignatureDescription", "describe", "describe_answer", "note_derived", "type_text"]
 
 MAX_LABEL_LENGTH = 80
 """Characters of a signature's text form in a span name."""
@@ -85,11 +86,25 @@ def _describe(signature: Any, hidden: tuple[str, ...]) -> SignatureDescription:
 
 def _with_types(fields: dict[str, Any]) -> str:
     return ", ".join(
-        name if field.annotation is str else f"{name}: {_type_text(field.annotation)}" for name, field in fields.items()
+        name if field.annotation is str else f"{name}: {type_text(field.annotation)}" for name, field in fields.items()
     )
 
 
-def _type_text(annotation: Any) -> str:
-    if isinstance(annotation, type) and not getattr(annotation, "__args__", None):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "")
+def type_text(annotation: Any) -> str:
+    """Return a type as it is written in a program that imported it by its name, the same on every Python version."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is None or annotation is type(None):
+        return "None"
+    if annotation is Ellipsis:
+        return "..."
+    if isinstance(annotation, list):  # The parameters of a Callable.
+        return f"[{', '.join(map(type_text, annotation))}]"
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, arguments))}]"
+    if origin is Annotated:
+        return type_text(arguments[0])
+    if origin in (Union, UnionType):
+        return " | ".join(map(type_text, arguments))
+    if arguments and hasattr(origin, "__name__"):
+        return f"{origin.__name__}[{', '.join(map(type_text, arguments))}]"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")

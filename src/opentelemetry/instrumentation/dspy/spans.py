@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+import wrapt
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.util.genai.invocation import GenAIInvocation
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .context import attach, detach
+from .errors import error_of, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +22,12 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, Span, Tracer
 
-__all__ = ["OpenInvocation", "OpenSpan", "open_invocation", "open_span"]
+    _ObjectProxy = wrapt.ObjectProxy[Any]
+else:
+    # wrapt's classes take parameters in their stubs alone.
+    _ObjectProxy = wrapt.ObjectProxy
+
+__all__ = ["HeldSpan", "OpenInvocation", "OpenSpan", "hold_end", "open_invocation", "open_span"]
 
 Invocation = TypeVar("Invocation", bound=GenAIInvocation)
 
@@ -45,7 +53,7 @@ class OpenSpan:
             if self.span.is_recording():
                 if error is not None:
                     self.attributes[ERROR_TYPE] = fq_exception_type(error)
-                    self.span.set_status(Status(StatusCode.ERROR, str(error)))
+                    self.span.set_status(Status(StatusCode.ERROR, message_of(error)))
                 self.span.set_attributes(self.attributes)
             self.span.end()
         finally:
@@ -85,7 +93,7 @@ class OpenInvocation(Generic[Invocation]):
             if error is None:
                 self.invocation.stop()
             else:
-                self.invocation.fail(error)
+                self.invocation.fail(error_of(error))
         finally:
             detach(self._token)
 
@@ -111,3 +119,38 @@ def open_invocation(invocation: Invocation) -> OpenInvocation[Invocation]:
     """
     invocation.suspend()
     return OpenInvocation(invocation, attach(invocation.context))
+
+
+class HeldSpan(_ObjectProxy):
+    """A span whose end is put off: it takes attributes until it is let go, and ends with the time it was told to end.
+
+    All else is the span's own.
+    """
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(span)
+        self._self_held = True
+        self._self_ended_at: int | None = None
+
+    def end(self, end_time: int | None = None) -> None:
+        """Note the time, in nanoseconds since the epoch, by default now; end only if the span was let go before."""
+        self._self_ended_at = time.time_ns() if end_time is None else end_time
+        if not self._self_held:
+            self.__wrapped__.end(self._self_ended_at)
+
+    def let_go(self) -> None:
+        """End the span if it was told to end; from now on it ends when it is told to."""
+        self._self_held = False
+        if self._self_ended_at is not None:
+            self.__wrapped__.end(self._self_ended_at)
+
+
+def hold_end(opened: OpenSpan | OpenInvocation[Any]) -> HeldSpan:
+    """Put off the end of an open span; whoever asks has to let it go."""
+    held = HeldSpan(opened.span)
+    span = cast("Span", held)
+    if isinstance(opened, OpenSpan):
+        opened.span = span
+    else:
+        opened.invocation.span = span
+    return held

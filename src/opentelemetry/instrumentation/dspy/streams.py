@@ -26,13 +26,15 @@ __all__ = ["StreamTiming", "time_stream"]
 class _TimedStream(_ObjectProxy):
     """A send stream of ``anyio`` that tells an invocation of each chunk."""
 
-    def __init__(self, stream: Any, invocation: InferenceInvocation) -> None:
+    def __init__(self, stream: Any, invocation: InferenceInvocation, not_a_chunk: type) -> None:
         super().__init__(stream)
         self._self_invocation = invocation
+        self._self_not_a_chunk = not_a_chunk
 
     async def send(self, item: Any) -> None:
         """Send a chunk on."""
-        self._self_invocation.record_stream_chunk()
+        if not isinstance(item, self._self_not_a_chunk):
+            self._self_invocation.record_stream_chunk()
         await self.__wrapped__.send(item)
 
 
@@ -60,4 +62,7 @@ def time_stream(invocation: InferenceInvocation) -> StreamTiming | None:
     stream = settings.send_stream
     if stream is None:
         return None
-    return StreamTiming(settings.context(send_stream=_TimedStream(stream, invocation)))
+    # DSPy's callbacks send word of the call's begin and end the same way.
+    from dspy.streaming.messages import StatusMessage
+
+    return StreamTiming(settings.context(send_stream=_TimedStream(stream, invocation, StatusMessage)))

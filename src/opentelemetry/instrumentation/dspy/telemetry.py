@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry._logs import get_logger
 from opentelemetry.metrics import get_meter
 from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.trace import get_tracer
 from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
+from opentelemetry.util.genai.utils import get_content_capturing_mode
 
 from . import semconv
 from .content import Content
@@ -17,7 +19,7 @@ from .metrics import Metrics
 from .version import __version__
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import LoggerProvider
+    from opentelemetry._logs import Logger, LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Tracer, TracerProvider
     from opentelemetry.util.genai.completion_hook import CompletionHook
@@ -38,6 +40,7 @@ class Telemetry:
     """Passed to every recorder; made once by ``DSPyInstrumentor.instrument``."""
 
     tracer: Tracer
+    logger: Logger
     handler: TelemetryHandler
     metrics: Metrics
     content: Content
@@ -65,9 +68,10 @@ class Telemetry:
         meter = get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
         return cls(
             tracer=get_tracer(SCOPE_NAME, __version__, tracer_provider, SCHEMA_URL),
+            logger=get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL),
             handler=handler,
             metrics=Metrics.create(meter),
-            content=Content(options, captured=handler.should_capture_content()),
+            content=Content(options, captured=handler.should_capture_content(), mode=get_content_capturing_mode()),
             options=options,
         )
 

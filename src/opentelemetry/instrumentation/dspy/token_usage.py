@@ -5,11 +5,11 @@ Input tokens include those that the provider had cached or cached now; output to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["TokenUsage", "member", "token_usage"]
+__all__ = ["TokenUsage", "add_up", "member", "split_by_modality", "token_usage"]
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class TokenUsage:
     reasoning_output_tokens: int | None = None
     input_by_modality: tuple[tuple[str, int], ...] = ()
     output_by_modality: tuple[tuple[str, int], ...] = ()
+    cache_read_by_modality: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -31,7 +32,7 @@ class TokenUsage:
 
 
 def token_usage(usage: Any) -> TokenUsage:
-    """Read a usage mapping or object of chat completions, of the Responses API, or of DSPy 3.3's typed path.
+    """Read a usage mapping or object of chat completions, the Responses API, Anthropic, or DSPy 3.3's typed path.
 
     Zero tokens in and out mean that nothing was reported: LiteLLM fills in zeros where a stream carried no usage, and
     no provider answers an empty request.
@@ -42,37 +43,112 @@ def token_usage(usage: Any) -> TokenUsage:
         return TokenUsage()
     input_details = _first(usage, "prompt_tokens_details", "input_tokens_details")
     output_details = _first(usage, "completion_tokens_details", "output_tokens_details")
+    cache_read = _count(input_details, "cached_tokens") or _first_count(usage, *_CACHE_READ)
+    cache_write = _count(input_details, "cache_creation_tokens") or _first_count(usage, *_CACHE_WRITE)
+    reasoning = _count(output_details, "reasoning_tokens") or _count(usage, "reasoning_tokens")
+    if input_details is None and _count(usage, "prompt_tokens") is None and _first_count(usage, *_APART) is not None:
+        input_tokens = (input_tokens or 0) + (cache_read or 0) + (cache_write or 0)
+    if reasoning and _count(usage, "total_tokens") == (input_tokens or 0) + (output_tokens or 0) + reasoning:
+        # xAI's completion tokens are those of the answer alone; only the total tells.
+        output_tokens = (output_tokens or 0) + reasoning
     return TokenUsage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        cache_read_input_tokens=_count(input_details, "cached_tokens") or _count(usage, "cache_read_tokens"),
-        cache_write_input_tokens=_count(input_details, "cache_creation_tokens") or _count(usage, "cache_write_tokens"),
-        reasoning_output_tokens=_count(output_details, "reasoning_tokens") or _count(usage, "reasoning_tokens"),
-        input_by_modality=_by_modality(input_details),
-        output_by_modality=_by_modality(output_details),
+        cache_read_input_tokens=cache_read,
+        cache_write_input_tokens=cache_write,
+        reasoning_output_tokens=reasoning,
+        input_by_modality=_by_modality(input_details, input_tokens),
+        output_by_modality=_by_modality(output_details, output_tokens, reasoning),
     )
+
+
+_APART = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""Anthropic's names: in its own usage these tokens come on top of ``input_tokens``. LiteLLM keeps the names beside
+``prompt_tokens``, which include them."""
+
+_CACHE_READ = ("cache_read_tokens", "cache_read_input_tokens")
+_CACHE_WRITE = ("cache_write_tokens", "cache_creation_input_tokens")
+
+
+def add_up(usages: Iterable[TokenUsage]) -> TokenUsage:
+    """Return the sum of each count, over those where it is known."""
+    all_usages = [*usages]
+    return TokenUsage(
+        input_tokens=_sum(usage.input_tokens for usage in all_usages),
+        output_tokens=_sum(usage.output_tokens for usage in all_usages),
+        cache_read_input_tokens=_sum(usage.cache_read_input_tokens for usage in all_usages),
+        cache_write_input_tokens=_sum(usage.cache_write_input_tokens for usage in all_usages),
+        reasoning_output_tokens=_sum(usage.reasoning_output_tokens for usage in all_usages),
+    )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def split_by_modality(usage: TokenUsage, reply: Any) -> None:
+    """Complete a usage by what only the provider's own reply, a mapping, tells: all modalities, not audio alone."""
+    if not isinstance(reply, dict):
+        return
+    own = reply.get("usageMetadata")
+    if isinstance(own, dict):
+        # Gemini's generateContent.
+        usage.input_by_modality = _listed(own.get("promptTokensDetails"))
+        usage.output_by_modality = _listed(own.get("candidatesTokensDetails"))
+        usage.cache_read_by_modality = _listed(own.get("cacheTokensDetails"))
+    elif isinstance(reply.get("usage"), dict):
+        told = token_usage(reply["usage"])
+        usage.input_by_modality = told.input_by_modality or usage.input_by_modality
+        usage.output_by_modality = told.output_by_modality or usage.output_by_modality
 
 
 def member(value: Any, name: str) -> Any:
     """Return a named member of a mapping or an object, ``None`` where there is none."""
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    # A plain dict is what comes mostly, and isinstance with an abstract class takes its time.
+    return value.get(name) if type(value) is dict or isinstance(value, Mapping) else getattr(value, name, None)
 
 
-def _by_modality(details: Any) -> tuple[tuple[str, int], ...]:
+def _by_modality(details: Any, total: int | None, reasoning: int | None = None) -> tuple[tuple[str, int], ...]:
+    """Return the modalities of some tokens; of text only if it is all the text.
+
+    LiteLLM's ``text_tokens`` of Anthropic's models are those that were not cached.
+    """
     if details is None:
         return ()
-    counts = ((modality, _count(details, f"{modality}_tokens")) for modality in ("text", "image", "audio"))
+    counts = [(name, count) for name in _MODALITIES if (count := _count(details, f"{name}_tokens"))]
+    together = sum(count for _, count in counts)
+    if together == total or together + (reasoning or 0) == total:
+        return tuple(counts)
+    return tuple((name, count) for name, count in counts if name != "text")
+
+
+_MODALITIES = ("text", "image", "audio")
+
+
+def _listed(details: Any) -> tuple[tuple[str, int], ...]:
+    if not isinstance(details, list):
+        return ()
+    counts = ((str(member(entry, "modality")).lower(), _count(entry, "tokenCount")) for entry in details)
     return tuple((modality, count) for modality, count in counts if count)
 
 
 def _first(value: Any, *names: str) -> Any:
-    return next((found for name in names if (found := member(value, name)) is not None), None)
+    for name in names:
+        found = member(value, name)
+        if found is not None:
+            return found
+    return None
 
 
 def _first_count(value: Any, *names: str) -> int | None:
-    return next((found for name in names if (found := _count(value, name)) is not None), None)
+    for name in names:
+        found = _count(value, name)
+        if found is not None:
+            return found
+    return None
 
 
 def _count(value: Any, name: str) -> int | None:
-    found = member(value, name)
+    found = None if value is None else member(value, name)
     return found if isinstance(found, int) and not isinstance(found, bool) else None

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Usage", "UsageScope"]
+__all__ = ["Usage", "UsageScope", "shared_scope"]
 
 OTHER_MODELS = "other"
 """Under this key a scope adds up the models that came after it had seen ``MAX_MODELS`` of them."""
@@ -124,3 +124,18 @@ class UsageScope:
         """The same numbers for each request model, taken at one moment."""
         with self._lock:
             return {model: usage.copy() for model, usage in self._by_model.items()}
+
+
+def shared_scope(scopes: Sequence[UsageScope | None]) -> UsageScope | None:
+    """Return the innermost scope that is one of, or around, all of the given ones; ``None`` where there is none."""
+    others = [{id(scope) for scope in _outwards(scope)} for scope in scopes[1:]]
+    for scope in _outwards(scopes[0]) if scopes else ():
+        if all(id(scope) in other for other in others):
+            return scope
+    return None
+
+
+def _outwards(scope: UsageScope | None) -> Iterator[UsageScope]:
+    while scope is not None:
+        yield scope
+        scope = scope.parent

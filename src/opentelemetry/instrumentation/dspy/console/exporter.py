@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING, Final, TextIO
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from .lines import Line, characters_for, lines_of
+from .lines import Line, characters_for, lines_of, side_by_side
 from .pending import PendingTraces, Piece
+from .runs import is_example_of_run, is_trial, trial_words
 
 try:
     from rich.console import Console
@@ -42,7 +43,8 @@ class DSPyConsoleSpanExporter(SpanExporter):
     ``$?`` stands for a price that is not known. A span that ends after its parent was printed is printed then
     under ``… later in trace``. What still waits for its root at a flush or a shutdown, or when more waits than
     ``max_pending_traces`` and ``max_pending_spans`` allow, is printed under ``… incomplete trace``. A trace
-    without any DSPy or GenAI span takes one line.
+    without any DSPy or GenAI span takes one line. An optimizer run is shown as it goes, with a line for each
+    trial; the traces of its examples are not printed.
 
     ``out`` is where to print, by default ``sys.stdout`` as it is at the time of printing; ``console``, a rich
     console, takes its place for whoever wants to decide about width and colours. A parent with more than
@@ -127,13 +129,18 @@ class DSPyConsoleSpanExporter(SpanExporter):
     def _print_inbox(self) -> None:
         # Spans that another thread handed over while the exporter was shut down get no later chance.
         flush, self._flush_asked = self._flush_asked or self._shut_down, False
+        trials = []
         while self._inbox:
-            self._pending.add(self._inbox.popleft())
+            span = self._inbox.popleft()
+            self._pending.add(span)
+            if is_trial(span):
+                trials.append(span)
         pieces = self._pending.take_all() if flush else self._pending.take_ready()
-        if pieces:
-            self._write(pieces)
+        pieces = [piece for piece in pieces if not is_example_of_run(piece)]
+        if pieces or trials:
+            self._write(pieces, trials)
 
-    def _write(self, pieces: list[Piece]) -> None:
+    def _write(self, pieces: list[Piece], trials: list[ReadableSpan]) -> None:
         console = self._console
         stream: IO[str]
         width: int | None
@@ -143,7 +150,7 @@ class DSPyConsoleSpanExporter(SpanExporter):
             stream = self._out if self._out is not None else sys.stdout
             width = shutil.get_terminal_size().columns if _is_terminal(stream) else None
             console = Console(file=stream) if _HAS_RICH else None
-        lines = self._lines_of(pieces, stream, width)
+        lines = self._lines_of(pieces, trials, stream, width)
         if console is not None and console.is_terminal:
             # The lines fit already; rich must neither wrap nor colour them by what it sees in them.
             text = Text("\n").join(Text.assemble(*line) for line in lines)
@@ -152,9 +159,13 @@ class DSPyConsoleSpanExporter(SpanExporter):
             stream.write("".join("".join(part.text for part in line) + "\n" for line in lines))
         stream.flush()
 
-    def _lines_of(self, pieces: list[Piece], stream: IO[str], width: int | None) -> list[Line]:
+    def _lines_of(
+        self, pieces: list[Piece], trials: list[ReadableSpan], stream: IO[str], width: int | None
+    ) -> list[Line]:
         characters = characters_for(getattr(stream, "encoding", None) or "utf-8")
         lines: list[Line] = []
+        for trial in trials:
+            lines.extend(side_by_side(trial_words(trial), characters=characters, width=width))
         for piece in pieces:
             of_piece = lines_of(piece, characters=characters, width=width, max_children=self._max_children)
             lines.extend(of_piece)

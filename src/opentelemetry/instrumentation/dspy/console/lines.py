@@ -16,7 +16,7 @@ from .words import Part, count_words, duration_words, error_words, tidy, total_w
 if TYPE_CHECKING:
     from .pending import Piece
 
-__all__ = ["Characters", "Line", "characters_for", "lines_of"]
+__all__ = ["Characters", "Line", "characters_for", "lines_of", "side_by_side"]
 
 Characters = Callable[[str], str]
 Line = list[Part]
@@ -71,6 +71,11 @@ def lines_of(piece: Piece, *, characters: Characters, width: int | None, max_chi
     table = _table(rows, characters, width)
     words = _flow(_total(piece, summary) if complete else _header(piece, summary), characters, width)
     return [*table, *words] if complete else [*words, *table]
+
+
+def side_by_side(parts: list[Part], *, characters: Characters, width: int | None) -> list[Line]:
+    """Return parts as one line, or more where ``width`` does not hold them."""
+    return _flow(parts, characters, width)
 
 
 def _total(piece: Piece, summary: Summary) -> list[Part]:

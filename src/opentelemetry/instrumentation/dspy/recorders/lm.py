@@ -14,29 +14,29 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 
 from .. import semconv
 from ..context import ActiveCall, LMCall, current_call, with_call
-from ..lm_results import LMOutcome, with_inner
+from ..lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
+from ..lm_results import with_inner
 from ..messages import input_messages, output_messages, tool_definitions
 from ..module_classes import classify
 from ..prices import estimate
 from ..prompts import prompt_name, prompt_version
-from ..providers import ModelIdentity, identify, server_address
+from ..providers import ModelIdentity, identify, own_provider, response_model, server_address
+from ..published_usage import with_published
 from ..requests import LMRequest, read_request, set_request_parameters
+from ..roles import add_by_role, role_of
 from ..spans import OpenInvocation, open_invocation
 from ..streams import StreamTiming, time_stream
-from ..usage import Usage
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
     from opentelemetry.util.types import AttributeValue
 
+    from ..lm_results import LMOutcome
     from ..patching import Call
     from ..telemetry import Telemetry
     from ..token_usage import TokenUsage
 
 __all__ = ["LMRecorder"]
-
-CURRENCY = "USD"
-"""DSPy's, LiteLLM's and genai-prices' tables are in US dollars, and so are the prices in OpenRouter's replies."""
 
 
 class LMRecorder:
@@ -50,8 +50,9 @@ class LMRecorder:
         parent = current_call()
         language_model = call.instance
         request = read_request(call)
-        identity = identify(language_model.model, _own_provider(type(language_model)))
-        endpoint = request.options.get("api_base") or request.options.get("base_url")
+        identity = identify(language_model.model, own_provider(language_model))
+        options = request.options
+        endpoint = options.get("api_base") or options.get("base_url") or getattr(language_model, "base_url", None)
         server = server_address(endpoint) if isinstance(endpoint, str) else None
         active = parent.child(language_model, call.owner, call.attribute)
         context = with_call(active)
@@ -103,6 +104,9 @@ class LMRecording:
         invocation, active = self._invocation, self._active
         invocation.attributes.update(active.attributes)
         set_request_parameters(invocation, request.options)
+        role = role_of(active)
+        if role is not None:
+            invocation.attributes[semconv.DSPY_OPTIMIZER_ROLE] = role
         if active.adapter_name is not None:
             invocation.attributes[semconv.DSPY_ADAPTER_NAME] = active.adapter_name
             if active.module is not None and classify(type(active.module.instance)).is_predictor:
@@ -120,23 +124,33 @@ class LMRecording:
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended; what it was billed all the same is its usage."""
         outcome = with_inner(None, self._under_way.inner)
-        billed = self._under_way.failed_usage
-        if outcome is None and billed is not None and billed.is_known:
-            outcome = LMOutcome(usage=billed)
+        billed = self._under_way.billed
+        if outcome is None and billed is not None and billed.usage.is_known:
+            outcome = billed
         self._end(outcome, error)
 
     def _end(self, outcome: LMOutcome | None, error: BaseException | None) -> None:
         try:
             if self._stream is not None:
                 self._stream.end()
+                if self._under_way.streams:
+                    # Also where no chunk came.
+                    self._invocation.request_stream = True
             self._invocation.attributes[semconv.DSPY_CACHE_HIT] = outcome is not None and outcome.cache_hit
             if self._under_way.attempts > 1:
                 self._invocation.attributes[semconv.DSPY_LM_ATTEMPTS] = self._under_way.attempts
             self._set_endpoint()
+            outcome = with_published(outcome, self._invocation)
             if outcome is not None:
+                outcome.response_model = response_model(outcome.response_model, self._under_way.language_model.model)
                 self._price(outcome)
-                self._record_outcome(outcome)
             self._count(outcome, error)
+            if outcome is not None:
+                self._record_outcome(outcome)
+            if self._outer is not None:
+                # The outer call takes the outcome; what stands here would reach its span as it is.
+                self._invocation.attributes.clear()
+                self._invocation.metric_attributes.clear()
         finally:
             self._opened.end(error)
 
@@ -148,8 +162,19 @@ class LMRecording:
             self._invocation.data.server_port = server.port
 
     def _price(self, outcome: LMOutcome) -> None:
-        if outcome.cost is None and not outcome.cache_hit and outcome.usage.is_known:
-            outcome.cost = estimate(self._identity.provider, self._identity.model, outcome.usage)
+        """Estimate the price of what DSPy has none for."""
+        if outcome.cache_hit:
+            if outcome.saved_cost is None:
+                outcome.saved_cost = self._estimate(outcome.saved_usage, outcome.response_model)
+        elif outcome.cost is None:
+            outcome.cost = self._estimate(outcome.usage, outcome.response_model)
+
+    def _estimate(self, usage: TokenUsage, answered_by: str | None) -> float | None:
+        if not usage.is_known:
+            return None
+        price = estimate(self._identity.provider, self._identity.model, usage)
+        # A deployment has a name of its own; which model it is comes with the reply.
+        return estimate(self._identity.provider, answered_by, usage) if price is None and answered_by else price
 
     def _record_outcome(self, outcome: LMOutcome) -> None:
         invocation = self._invocation
@@ -162,8 +187,8 @@ class LMRecording:
             return
         invocation.response_id = outcome.response_id
         invocation.finish_reasons = outcome.finish_reasons
-        _set_token_details(invocation, outcome.usage)
-        invocation.attributes.update(_outcome_attributes(outcome))
+        set_token_details(invocation, outcome.usage)
+        invocation.attributes.update(outcome_attributes(outcome))
         content = self._telemetry.content
         if content.captured:
             invocation.output_messages = output_messages(content, outcome.outputs, outcome.finish_reasons)
@@ -175,15 +200,19 @@ class LMRecording:
                 self._outer.inner.append(outcome)
             return
         if self._active.scope is not None:
-            self._active.scope.add(_usage_of(outcome, error), self._identity.model)
-        if outcome is not None:
-            self._record_metrics(outcome)
+            usage = usage_of(outcome, error)
+            self._active.scope.add(usage, self._identity.model)
+            add_by_role(self._active, usage, self._identity.model)
+        self._record_metrics(outcome)
 
-    def _record_metrics(self, outcome: LMOutcome) -> None:
+    def _record_metrics(self, outcome: LMOutcome | None) -> None:
         metrics, model = self._telemetry.metrics, self._identity.model
         context = self._opened.context
-        metrics.cache_requests.add(1, {GEN_AI_REQUEST_MODEL: model, semconv.DSPY_CACHE_HIT: outcome.cache_hit}, context)
-        if outcome.cache_hit and outcome.saved_cost is not None:
+        cache_hit = outcome is not None and outcome.cache_hit
+        metrics.cache_requests.add(1, {GEN_AI_REQUEST_MODEL: model, semconv.DSPY_CACHE_HIT: cache_hit}, context)
+        if outcome is None:
+            return
+        if cache_hit and outcome.saved_cost is not None:
             saved = {GEN_AI_REQUEST_MODEL: model, semconv.GEN_AI_USAGE_COST_CURRENCY: CURRENCY}
             metrics.cache_saved_cost.add(outcome.saved_cost, saved, context)
         if outcome.cost is not None:
@@ -203,55 +232,3 @@ def _operation(language_model: Any) -> str:
     if getattr(language_model, "model_type", None) == "text":
         return GenAiOperationNameValues.TEXT_COMPLETION.value
     return GenAiOperationNameValues.CHAT.value
-
-
-def _own_provider(language_model_class: type) -> str | None:
-    """Return the provider that a class is itself; ``None`` for ``dspy.LM``, whose model string names one."""
-    for ancestor in language_model_class.__mro__:
-        if ancestor.__module__.partition(".")[0] == "dspy":
-            if ancestor.__name__ == "LM":
-                return None
-            return language_model_class.__name__ if ancestor.__name__ == "BaseLM" else ancestor.__name__
-    return language_model_class.__name__
-
-
-def _set_token_details(invocation: InferenceInvocation, usage: TokenUsage) -> None:
-    invocation.cache_read_input_tokens = usage.cache_read_input_tokens
-    invocation.cache_write_input_tokens = usage.cache_write_input_tokens
-    invocation.thinking_tokens = usage.reasoning_output_tokens
-    if usage.input_by_modality:
-        invocation.set_input_tokens(usage.input_by_modality)
-    if usage.output_by_modality:
-        invocation.set_output_tokens(usage.output_by_modality)
-
-
-def _outcome_attributes(outcome: LMOutcome) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {}
-    if outcome.cost is not None:
-        attributes[semconv.GEN_AI_USAGE_COST_AMOUNT] = float(outcome.cost)
-        attributes[semconv.GEN_AI_USAGE_COST_CURRENCY] = CURRENCY
-        attributes[semconv.GEN_AI_USAGE_COST_SOURCE] = outcome.cost_source
-    saved = (
-        (semconv.DSPY_CACHE_SAVED_INPUT_TOKENS, outcome.saved_usage.input_tokens),
-        (semconv.DSPY_CACHE_SAVED_OUTPUT_TOKENS, outcome.saved_usage.output_tokens),
-        (semconv.DSPY_CACHE_SAVED_COST, outcome.saved_cost),
-    )
-    attributes.update({name: value for name, value in saved if value is not None})
-    if outcome.adaptations:
-        attributes[semconv.DSPY_LM_ADAPTATIONS] = outcome.adaptations
-    return attributes
-
-
-def _usage_of(outcome: LMOutcome | None, error: BaseException | None) -> Usage:
-    """Return what a call adds to the roll-ups: a failed one counts as a call, and with what it was billed."""
-    if outcome is None:
-        return Usage(lm_calls=1, cost_unknown_calls=0 if error is not None else 1)
-    if outcome.cache_hit:
-        return Usage(lm_calls=1, cache_hits=1, saved_cost=outcome.saved_cost or 0.0)
-    return Usage(
-        lm_calls=1,
-        input_tokens=outcome.usage.input_tokens or 0,
-        output_tokens=outcome.usage.output_tokens or 0,
-        cost=outcome.cost or 0.0,
-        cost_unknown_calls=1 if outcome.cost is None else 0,
-    )

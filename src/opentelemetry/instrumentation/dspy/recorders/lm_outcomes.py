@@ -12,15 +12,15 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..context import LMCall, lm_call_under_way
+from ..context import LMCall, current_call, lm_call_under_way
 from ..lm_results import (
-    failed_usage,
-    native_endpoint,
     outcome_of_call_result,
     outcome_of_decision,
+    outcome_of_failed_call,
     outcome_of_reply,
     outcome_of_typed_response,
 )
+from ..native_engine import route_of
 
 if TYPE_CHECKING:
     from ..patching import Call
@@ -35,6 +35,7 @@ __all__ = [
     "ReplyRecorder",
     "RetryRecorder",
     "StoredReplyRecorder",
+    "StreamRecorder",
     "TypedResponseRecorder",
 ]
 
@@ -46,7 +47,7 @@ class CallResultRecorder:
         """Take the outcome."""
         language_model, _, result = call.arguments
         if (under_way := lm_call_under_way(language_model)) is not None:
-            under_way.outcome = outcome_of_call_result(result, under_way.stored_usage)
+            under_way.outcome = outcome_of_call_result(result, under_way)
 
 
 class ReplyRecorder:
@@ -74,9 +75,9 @@ class ReplyRecording:
 
     def fail(self, error: BaseException) -> None:
         """Take what the reply cost although DSPy could not read it."""
-        self._under_way.failed_usage = outcome_of_reply(
+        self._under_way.billed = outcome_of_reply(
             self._reply, (), from_cache=self._under_way.from_cache, stored_usage=None
-        ).usage
+        )
 
 
 class TypedResponseRecorder:
@@ -104,8 +105,8 @@ class CacheRecorder:
     """``Cache.get(request, …)``: what it returns came from the cache; DSPy 2.6 leaves no other sign of it."""
 
     def begin(self, call: Call) -> CacheRecording | None:
-        """Wait for the answer of the cache."""
-        under_way = lm_call_under_way()
+        """Wait for the answer of the cache, if it is the language model that asks and not an embedder that it uses."""
+        under_way = lm_call_under_way(current_call().instance)
         return None if under_way is None else CacheRecording(under_way)
 
 
@@ -130,7 +131,7 @@ class StoredReplyRecorder:
 
     def begin(self, call: Call) -> None:
         """Keep the usage that it once had."""
-        if (under_way := lm_call_under_way()) is not None:
+        if (under_way := lm_call_under_way(current_call().instance)) is not None:
             under_way.stored_usage = getattr(call.arguments[0], "usage", None)
 
 
@@ -152,12 +153,41 @@ class EngineRecording:
         self._under_way = under_way
 
     def finish(self, result: Any) -> None:
-        """Note where the request goes."""
-        engine, _, provider = result
-        self._under_way.endpoint = native_endpoint(engine, provider)
+        """Note where the request goes; one in DSPy's own form is streamed if anybody listens."""
+        engine, request, provider = result
+        call = self._under_way
+        route = route_of(engine, provider, call.language_model.model)
+        call.endpoint = route.endpoint
+        call.engine_provider = route.provider if provider is None else None
+        call.streams = request is not None
 
     def fail(self, error: BaseException) -> None:
         """No engine was found; the error goes on to the call."""
+
+
+class StreamRecorder:
+    """``dspy.clients.lm._get_stream_completion_fn(…)``: returns how LiteLLM streams, nothing where nobody listens."""
+
+    def begin(self, call: Call) -> StreamRecording | None:
+        """Wait for what it returns."""
+        under_way = lm_call_under_way()
+        return None if under_way is None else StreamRecording(under_way)
+
+
+class StreamRecording:
+    """One decision whether to stream."""
+
+    __slots__ = ("_under_way",)
+
+    def __init__(self, under_way: LMCall) -> None:
+        self._under_way = under_way
+
+    def finish(self, result: Any) -> None:
+        """Note it."""
+        self._under_way.streams = result is not None
+
+    def fail(self, error: BaseException) -> None:
+        """The error goes on to the call."""
 
 
 class RetryRecorder:
@@ -204,7 +234,7 @@ class FailedCallRecorder:
     """``dspy.clients.execution._account_failed_call(lm, results, error)``: what a failed call was billed."""
 
     def begin(self, call: Call) -> None:
-        """Keep the usage."""
+        """Keep it."""
         language_model, results, _ = call.arguments
         if (under_way := lm_call_under_way(language_model)) is not None:
-            under_way.failed_usage = failed_usage(results)
+            under_way.billed = outcome_of_failed_call(results)

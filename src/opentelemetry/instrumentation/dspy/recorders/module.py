@@ -18,6 +18,8 @@ from opentelemetry.util.genai.types import OutputMessage, TextPart
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
+from ..agents import AgentRun, record_tools
+from ..attempts import Attempts, attempts_around
 from ..context import ActiveCall, RunningModule, current_call, with_call
 from ..messages import text_message
 from ..module_classes import ModuleClass, ModuleKind, classify
@@ -47,10 +49,12 @@ def _signature_of(module: Any, module_class: ModuleClass) -> SignatureDescriptio
     if module_class.kind is ModuleKind.WORKFLOW:
         return None
     attributes = vars(module)
-    signature = attributes.get("signature")
+    # Flex has it as a property.
+    signature = attributes.get("signature", attributes.get("_signature_cls"))
     if signature is None:
         signature = getattr(attributes.get("predict"), "signature", None)
-    if not hasattr(signature, "input_fields"):
+    # On the metaclass, which has it as a property: asked for on the class it would be worked out.
+    if not hasattr(type(signature), "input_fields"):
         return None
     return describe_answer(signature) if module_class.hides_reasoning else describe(signature)
 
@@ -69,6 +73,10 @@ class ModuleRecorder:
         signature = _signature_of(module, module_class)
         active = parent.child(module, call.owner, call.attribute)
         active.module = RunningModule(module, parent.module, call.keyword_arguments)
+        if module_class.makes_attempts:
+            active.module.attempts = Attempts(vars(module).get("module"))
+        if module_class.kind is ModuleKind.AGENT:
+            active.module.agent = AgentRun(module, _agent_name(module_class, signature))
         active.adapter_name = None
         active.language_model_call = None
         context = with_call(active)
@@ -76,10 +84,12 @@ class ModuleRecorder:
             # A program that a language model runs inside its own call is made of calls in their own right.
             context = set_value(CLIENT_INFERENCE_CONTEXT_KEY, None, context)
         opened = self._open(module_class, signature, active, context)
+        active.module.span = opened.span
         recording = ModuleRecording(self._telemetry, module_class, signature, active, opened)
         if opened.is_recording:
             active.scope = UsageScope(parent.scope)
             recording.describe(call)
+            recording.place(parent)
         return recording
 
     def _open(
@@ -132,8 +142,9 @@ class ModuleRecording:
         attributes, active = self._opened.attributes, self._active
         attributes.update(active.attributes)
         attributes[semconv.DSPY_MODULE_NAME] = self._module_class.name
-        if active.module is not None and active.module.path:
-            attributes[semconv.DSPY_MODULE_PATH] = active.module.path
+        path = None if active.module is None else active.module.path
+        if path:
+            attributes[semconv.DSPY_MODULE_PATH] = path
         if self._signature is not None:
             attributes[semconv.DSPY_SIGNATURE_FIELDS] = self._signature.fields
             if self._signature.name is not None:
@@ -143,22 +154,52 @@ class ModuleRecording:
             attributes[semconv.DSPY_DEMOS_COUNT] = len(demos or ())
         if active.conversation_id is not None:
             attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+        if isinstance(self._opened, OpenInvocation) and isinstance(self._opened.invocation, LocalAgentInvocation):
+            record_tools(self._opened.invocation, call.instance, self._telemetry.content)
         if self._telemetry.content.captured:
             self._record_content(_inputs(call, self._module_class), "input")
 
+    def place(self, parent: ActiveCall) -> None:
+        """Take note of what the call is to the one around it: one of its attempts, the second run of an item."""
+        if parent.straggler:
+            self._opened.attributes[semconv.DSPY_STRAGGLER] = True
+        attempts = attempts_around(parent, self._active.instance)
+        if attempts is not None:
+            attempts.begin(self._opened)
+
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
-        remember_span(result, self._opened.span.get_span_context())
-        if self._opened.is_recording and self._telemetry.content.captured:
-            self._record_content(result, "output")
-        self._end(None)
+        try:
+            remember_span(result, self._opened.span.get_span_context())
+            self._note_for_agents(result)
+            if self._opened.is_recording and self._telemetry.content.captured:
+                self._record_content(result, "output")
+        finally:
+            self._end(None)
 
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended."""
+        module = self._active.module
+        if module is not None and module.caller is not None and module.caller.agent is not None:
+            module.caller.agent.note_error(module.instance, error)
         self._end(error)
+
+    def _note_for_agents(self, result: Any) -> None:
+        """Tell the agent that made the call what it returned, and an agent's span why the agent ended."""
+        module = self._active.module
+        if module is None:
+            return
+        if module.caller is not None and module.caller.agent is not None:
+            module.caller.agent.note_result(module.instance, result)
+        reason = module.agent.termination_reason(result) if module.agent is not None else None
+        if reason is not None:
+            self._opened.attributes[semconv.DSPY_AGENT_TERMINATION_REASON] = reason
 
     def _end(self, error: BaseException | None) -> None:
         try:
+            module = self._active.module
+            if module is not None and module.attempts is not None:
+                self._opened.attributes.update(module.attempts.end())
             if self._opened.is_recording and self._active.scope is not None:
                 self._opened.attributes.update(usage_attributes(self._active.scope))
             self._record_duration(None if error is None else fq_exception_type(error))
@@ -174,11 +215,14 @@ class ModuleRecording:
         self._telemetry.metrics.module_duration.record(time.perf_counter() - self._began, attributes)
 
     def _record_content(self, value: Any, kind: ContentKind) -> None:
-        text = self._telemetry.content.json(value, kind)
+        content = self._telemetry.content
         if isinstance(self._opened, OpenSpan):
-            name = semconv.DSPY_MODULE_INPUTS if kind == "input" else semconv.DSPY_MODULE_OUTPUTS
-            self._opened.attributes[name] = text
-        elif kind == "input":
+            if content.on_spans:
+                name = semconv.DSPY_MODULE_INPUTS if kind == "input" else semconv.DSPY_MODULE_OUTPUTS
+                self._opened.attributes[name] = content.json(value, kind)
+            return
+        text = content.json(value, kind)
+        if kind == "input":
             self._opened.invocation.input_messages = [text_message("user", text)]
         else:
             answer = OutputMessage(role="assistant", parts=[TextPart(content=text)])

@@ -1,0 +1,30 @@
+"""Failures of the instrumentation itself: each kind is told once, and none reaches the program."""
+
+from __future__ import annotations
+
+import logging
+
+__all__ = ["Complaints"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Complaints:
+    """What has been complained of so far."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        self._made: set[tuple[str, type]] = set()
+
+    def about(self, recorder: object, error: Exception) -> None:
+        """Log a failure at WARNING, once for each class of recorder and type of exception."""
+        key = (type(recorder).__name__, type(error))
+        if key in self._made:
+            return
+        self._made.add(key)
+        _logger.warning(
+            "%s failed; the DSPy call goes on without its telemetry. Further failures of this kind are not logged.",
+            type(recorder).__name__,
+            exc_info=error,
+        )

@@ -1,0 +1,162 @@
+"""Values of every kind as ones that JSON and OTLP can hold, bounded in depth and number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from .media import reference_of_bytes, reference_of_data_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PlainValues"]
+
+MAX_ITEMS = 200
+"""Items that are recorded of one list or mapping."""
+
+MAX_DEPTH = 12
+"""Levels of lists and mappings that are recorded."""
+
+MAX_VALUES = 5_000
+"""Values that are recorded in all; a few lists that contain each other would make any number."""
+
+MAX_INTEGER = 2**63
+"""OTLP's integers have 64 bits."""
+
+SECRET = "[secret]"
+
+_SECRETS = frozenset(
+    {
+        "access_token",
+        "api_key",
+        "apikey",
+        "auth_token",
+        "authorization",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "azure_ad_token",
+        "client_secret",
+        "cookie",
+        "id_token",
+        "password",
+        "private_key",
+        "proxy_authorization",
+        "refresh_token",
+        "secret",
+        "secret_key",
+        "x_api_key",
+        "x_goog_api_key",
+    }
+)
+"""Names whose texts are never recorded. Programs pass settings of their language models around as values."""
+
+_WRITTEN_OUT = (date, time, Decimal, PurePath, UUID)
+
+
+@dataclass(slots=True)
+class PlainValues:
+    """One walk through a value."""
+
+    text: Callable[[str], str]
+    """Treats each text."""
+    _left: int = MAX_VALUES
+    _open: set[int] = field(default_factory=set)
+    """The containers around the value, by identity."""
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        """Return the value as a plain one; what cannot be read is represented by its type."""
+        try:
+            return self._of(value, depth)
+        except Exception:  # noqa: BLE001 - objects of the application may do anything when they are looked at
+            return f"… [{type(value).__name__}]"
+
+    def _of(self, value: Any, depth: int) -> Any:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Enum):
+            return self.of(value.value, depth)
+        if isinstance(value, int):
+            return int(value) if -MAX_INTEGER <= value < MAX_INTEGER else str(value)
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else str(float(value))
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return reference_of_bytes(bytes(value))
+        if isinstance(value, _WRITTEN_OUT):
+            return self.text(str(value))
+        return self._container(value, depth)
+
+    def _container(self, value: Any, depth: int) -> Any:
+        fields = value if isinstance(value, Mapping) else _fields(value)
+        is_list = isinstance(value, (list, tuple, set, frozenset))
+        if fields is None and not is_list:
+            return self.text(repr(value))
+        if depth >= MAX_DEPTH or id(value) in self._open:
+            return f"… [{type(value).__name__}]"
+        self._open.add(id(value))
+        try:
+            return self._list(value, depth) if fields is None else self._mapping(fields, depth)
+        finally:
+            self._open.discard(id(value))
+
+    def _list(self, value: Any, depth: int) -> list[Any]:
+        items = [self.of(item, depth + 1) for item in self._allowed(value)]
+        return items if len(items) == len(value) else [*items, f"… [{len(value) - len(items)} more items]"]
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        media_type = _media_type(value)
+        recorded: dict[str, Any] = {}
+        count = 0
+        for key, item in self._allowed(value.items()):
+            count += 1
+            name = key if isinstance(key, str) and key.isidentifier() else self.text(str(key))
+            if isinstance(item, (str, bytes)) and name.lower().replace("-", "_") in _SECRETS:
+                recorded[name] = SECRET
+            elif key == "data" and isinstance(item, str) and media_type is not None:
+                recorded[name] = reference_of_data_url(f"data:{media_type};base64,{item}")
+            else:
+                recorded[name] = self.of(item, depth + 1)
+        if count < len(value):
+            recorded["…"] = f"[{len(value) - count} more items]"
+        return recorded
+
+    def _allowed(self, items: Iterable[Any]) -> Iterable[Any]:
+        for item in islice(items, MAX_ITEMS):
+            if self._left <= 0:
+                return
+            self._left -= 1
+            yield item
+
+
+def _media_type(value: Mapping[Any, Any]) -> str | None:
+    """Return the type of the media that stand under ``data``: in DSPy's ``Audio``, and in blocks of some providers."""
+    if isinstance(audio_format := value.get("audio_format"), str):
+        return f"audio/{audio_format}"
+    kinds = (value.get("mime_type"), value.get("media_type"))
+    return next((kind for kind in kinds if isinstance(kind, str) and not kind.startswith("text/")), None)
+
+
+def _fields(value: Any) -> Mapping[str, Any] | None:
+    """Return the named parts of DSPy's examples and predictions, pydantic models and dataclasses.
+
+    What a model or dataclass leaves out of its own representation is left out here too.
+    """
+    if isinstance(value, type):
+        return None
+    store = getattr(value, "_store", None)
+    if isinstance(store, dict):
+        return store
+    names = getattr(type(value), "model_fields", None) or getattr(type(value), "__dataclass_fields__", None)
+    if not isinstance(names, Mapping):
+        return None
+    return {name: getattr(value, name, None) for name, part in names.items() if getattr(part, "repr", True)}

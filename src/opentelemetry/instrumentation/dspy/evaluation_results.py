@@ -1,0 +1,87 @@
+"""What came of one example: read from what DSPy hands over, and told in a log event and a metric."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry._logs import LogRecord
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
+    GEN_AI_EVALUATION_EXPLANATION,
+    GEN_AI_EVALUATION_NAME,
+    GEN_AI_EVALUATION_SCORE_LABEL,
+    GEN_AI_EVALUATION_SCORE_VALUE,
+)
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.trace import NonRecordingSpan, set_span_in_context
+from opentelemetry.util.genai.utils import fq_exception_type
+
+from . import semconv
+from .predictions import span_context_of
+from .scores import Score, score_of
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
+
+    from .telemetry import Telemetry
+
+__all__ = ["ExampleOutcome", "emit_result", "metric_name", "outcome_of_pair", "record_score"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleOutcome:
+    """What came of one example."""
+
+    prediction: object = None
+    score: Score = field(default_factory=Score)
+    error: BaseException | None = None
+    failed: bool = False
+    """Whether the program or the metric raised, also where DSPy caught it."""
+
+
+def outcome_of_pair(result: Any) -> ExampleOutcome:
+    """Read the ``(prediction, score)`` that ``Evaluate`` makes of an example."""
+    prediction, score = result
+    return ExampleOutcome(prediction, score_of(score))
+
+
+def metric_name(metric: Any) -> str | None:
+    """Return the name of a metric: the function's, or the class's of any other object."""
+    while isinstance(metric, functools.partial):
+        metric = metric.func
+    if metric is None:
+        return None
+    if (getattr(metric, "__module__", None) or "").startswith("dspy.teleprompt.") and inspect.isfunction(metric):
+        # bootstrap_trace_data wraps the user's metric; a name such as ``wrapped_metric`` would tell nobody anything.
+        wrapped = inspect.getclosurevars(metric).nonlocals.get("metric")
+        if wrapped is not None:
+            return metric_name(wrapped)
+    return getattr(metric, "__name__", None) or type(metric).__name__
+
+
+def emit_result(telemetry: Telemetry, outcome: ExampleOutcome, name: str) -> None:
+    """Emit the conventions' event ``gen_ai.evaluation.result``, in the context of the program's span."""
+    score = outcome.score
+    attributes: dict[str, AttributeValue] = {GEN_AI_EVALUATION_NAME: name}
+    if score.value is not None:
+        attributes[GEN_AI_EVALUATION_SCORE_VALUE] = score.value
+    if score.label is not None:
+        attributes[GEN_AI_EVALUATION_SCORE_LABEL] = score.label
+    if score.explanation is not None and telemetry.content.on_events:
+        attributes[GEN_AI_EVALUATION_EXPLANATION] = telemetry.content.text(score.explanation, "output")
+    if outcome.error is not None:
+        attributes[ERROR_TYPE] = fq_exception_type(outcome.error)
+    # GEPA's and the finetuning optimizers' program returns the prediction together with DSPy's own trace of it.
+    prediction = outcome.prediction[0] if isinstance(outcome.prediction, tuple) else outcome.prediction
+    span_context = span_context_of(prediction)
+    context = None if span_context is None else set_span_in_context(NonRecordingSpan(span_context))
+    event = LogRecord(event_name=semconv.EVENT_GEN_AI_EVALUATION_RESULT, context=context, attributes=attributes)
+    telemetry.logger.emit(event)
+
+
+def record_score(telemetry: Telemetry, value: float, name: str, module_name: str) -> None:
+    """Record an example's score in the histogram."""
+    attributes = {semconv.DSPY_EVALUATE_METRIC: name, semconv.DSPY_MODULE_NAME: module_name}
+    telemetry.metrics.evaluate_example_score.record(value, attributes)

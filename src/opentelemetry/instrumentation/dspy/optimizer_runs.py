@@ -1,0 +1,227 @@
+"""An optimizer run under way: its trials, its best score so far, and what each role used."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
+from opentelemetry.util.genai.utils import fq_exception_type
+
+from . import semconv
+from .context import ActiveCall, attach, current_call, detach, with_call
+from .errors import message_of
+from .telemetry import usage_attributes
+from .usage import UsageScope
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+
+    from .config import OptimizerTraces
+    from .telemetry import Telemetry
+
+__all__ = ["ExamplePlace", "OptimizerPlace", "OptimizerRun", "OptimizerTrial", "Role", "TrialKind", "open_trial"]
+
+Role: TypeAlias = Literal["task", "judge", "proposal"]
+"""What a language model call is for: the program under evaluation, a metric, or the optimizer's own work."""
+
+TrialKind: TypeAlias = Literal["full", "minibatch", "bootstrap", "reflection", "merge"]
+
+TRIAL = "optimize_trial"
+
+MAX_LINKS = 128
+"""Links that the SDK keeps of a span by default; those that come later push out the first."""
+
+_WHOLE: frozenset[TrialKind] = frozenset({"full", "reflection", "merge"})
+"""Kinds whose score can be the best of the run even where other trials see a part of the data alone."""
+
+
+@dataclass(slots=True)
+class OptimizerRun:
+    """One logical ``compile``."""
+
+    optimizer: object
+    name: str
+    traces: OptimizerTraces
+    scope: UsageScope
+    parent: OptimizerRun | None = None
+    """The run of the optimizer that called this one."""
+    run_id: str = field(default_factory=lambda: os.urandom(8).hex())
+    """Not from ``random``: an optimizer that draws from it must draw the same numbers with us and without us."""
+    evaluations: int = 0
+    """Evaluations that the optimizer made by itself, without ``dspy.Evaluate``."""
+    roles: dict[Role, UsageScope] = field(init=False)
+    _trials: int = 0
+    _best_whole: float | None = None
+    _best_part: float | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        outer = self.parent.roles if self.parent is not None else {}
+        roles: tuple[Role, ...] = ("task", "judge", "proposal")
+        self.roles = {role: UsageScope(outer.get(role)) for role in roles}
+
+    @property
+    def trials(self) -> int:
+        """Trials that were begun."""
+        return self._trials
+
+    @property
+    def best_score(self) -> float | None:
+        """The best score of an evaluation in full; before there is one, the best of a minibatch."""
+        return self._best_part if self._best_whole is None else self._best_whole
+
+    def next_trial(self) -> int:
+        """Return the number of a new trial, from 0."""
+        with self.lock:
+            number = self._trials
+            self._trials += 1
+            return number
+
+    def note_score(self, kind: TrialKind, score: float) -> bool:
+        """Take note of a trial's score; return whether it is the best so far of all that saw as much of the data."""
+        with self.lock:
+            if kind in _WHOLE:
+                is_best = self._best_whole is None or score > self._best_whole
+                if is_best:
+                    self._best_whole = score
+            else:
+                is_best = self._best_part is None or score > self._best_part
+                if is_best:
+                    self._best_part = score
+            return is_best
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplePlace:
+    """One example that is being evaluated inside a run."""
+
+    program: object
+    """The program under evaluation; ``None`` where a metric alone is at work."""
+    metric: object = None
+    is_copied: bool = False
+    """Whether the optimizer runs a copy of the program that nobody else sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerPlace:
+    """Where in an optimizer run a call stands."""
+
+    run: OptimizerRun
+    trial: OptimizerTrial | None = None
+    example: ExamplePlace | None = None
+
+
+@dataclass(slots=True)
+class OptimizerTrial:
+    """One candidate or iteration of an optimizer, and its span."""
+
+    run: OptimizerRun
+    number: int
+    kind: TrialKind
+    span: Span
+    active: ActiveCall
+    context: Context
+    """The context in which the trial's span is the current one."""
+    scope: UsageScope
+    _telemetry: Telemetry
+    score: float | None = None
+    counts: bool = True
+    """Whether the score can be the best of the run; a rejected candidate's cannot."""
+    accepted: bool | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    _links: int = 0
+    _token: Token[Context] | None = None
+    _ended: bool = False
+
+    def take_link(self) -> bool:
+        """Return whether one more example can be linked from the span."""
+        with self.run.lock:
+            self._links += 1
+            return self._links <= MAX_LINKS
+
+    def enter(self) -> None:
+        """Make the trial the current one; ``end`` must be called in the same frame or task."""
+        self._token = attach(self.context)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End the span with what is known by now, and leave its context."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self._settle()
+            if self.span.is_recording():
+                if error is not None:
+                    self.attributes[ERROR_TYPE] = fq_exception_type(error)
+                    self.span.set_status(Status(StatusCode.ERROR, message_of(error)))
+                self.span.set_attributes({**self.attributes, **usage_attributes(self.scope)})
+            self.span.end()
+        finally:
+            if self._token is not None:
+                detach(self._token)
+
+    def _settle(self) -> None:
+        attributes, run = self.attributes, self.run
+        attributes[semconv.DSPY_OPTIMIZER_TRIAL_KIND] = self.kind
+        if self.score is not None:
+            attributes[semconv.DSPY_OPTIMIZER_TRIAL_SCORE] = self.score
+            is_best = run.note_score(self.kind, self.score) if self.counts else False
+            if self.accepted is None and self.kind == "full":
+                self.accepted = is_best
+        if self.accepted is not None:
+            attributes[semconv.DSPY_OPTIMIZER_TRIAL_ACCEPTED] = self.accepted
+        best = run.best_score
+        if best is not None:
+            attributes[semconv.DSPY_OPTIMIZER_BEST_SCORE] = best
+            self._telemetry.metrics.optimizer_best_score.set(best, {semconv.DSPY_OPTIMIZER_NAME: run.name})
+        usage = run.scope.total()
+        if usage.cost or (usage.lm_calls and not usage.cost_unknown_calls):
+            attributes[semconv.DSPY_OPTIMIZER_COST] = usage.cost
+
+
+def open_trial(
+    telemetry: Telemetry,
+    kind: TrialKind,
+    *,
+    within: ActiveCall | None = None,
+    context: Context | None = None,
+    number: int | None = None,
+) -> OptimizerTrial:
+    """Start the span of a trial, below the current one unless a record and a context are given.
+
+    Raises ``ValueError`` outside of an optimizer run.
+    """
+    parent = within or current_call()
+    place = parent.optimizer
+    if place is None:
+        raise ValueError("There is no optimizer run here.")
+    active = parent.child(None, None, "")
+    active.scope = scope = UsageScope(parent.scope)
+    active.evaluation = None
+    span = telemetry.tracer.start_span(TRIAL, with_call(active, context))
+    trial = OptimizerTrial(
+        run=place.run,
+        number=place.run.next_trial() if number is None else number,
+        kind=kind,
+        span=span,
+        active=active,
+        context=set_span_in_context(span, with_call(active, context)),
+        scope=scope,
+        _telemetry=telemetry,
+    )
+    active.optimizer = replace(place, trial=trial)
+    trial.attributes.update(active.attributes)
+    trial.attributes[semconv.DSPY_OPTIMIZER_NAME] = place.run.name
+    trial.attributes[semconv.DSPY_OPTIMIZER_RUN_ID] = place.run.run_id
+    trial.attributes[semconv.DSPY_OPTIMIZER_TRIAL] = trial.number
+    if active.conversation_id is not None:
+        trial.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+    return trial

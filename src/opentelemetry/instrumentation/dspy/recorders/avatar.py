@@ -1,0 +1,101 @@
+"""``AvatarOptimizer``, which evaluates by itself: a trial for each evaluation, with a span for each example.
+
+``thread_safe_evaluator`` bounds an evaluation and ``process_example`` an example, of which it catches the errors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..calls import keyword_view
+from ..context import current_call
+from ..evaluation_results import ExampleOutcome
+from ..evaluations import Evaluation, OpenExample, open_example
+from ..optimizer_runs import OptimizerTrial, open_trial
+from ..scores import score_of
+
+if TYPE_CHECKING:
+    from ..calls import Call
+    from ..telemetry import Telemetry
+
+__all__ = ["AvatarEvaluationRecorder", "AvatarExampleRecorder"]
+
+
+class AvatarEvaluationRecorder:
+    """Makes one trial of each evaluation."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> AvatarEvaluationRecording | None:
+        """Start the trial, in an optimizer run alone."""
+        place = current_call().optimizer
+        if place is None or place.trial is not None:
+            return None
+        arguments = keyword_view(("devset", "actor", "return_outputs", "num_threads"), call)
+        optimizer = call.instance
+        trial = open_trial(self._telemetry, "full")
+        evaluation = Evaluation(
+            self._telemetry,
+            optimizer,
+            arguments["actor"],
+            optimizer.metric,
+            trial.active,
+            trial.context,
+            is_copied=True,
+        )
+        evaluation.number(arguments["devset"])
+        trial.active.evaluation = evaluation
+        trial.enter()
+        return AvatarEvaluationRecording(trial)
+
+
+class AvatarEvaluationRecording:
+    """One evaluation under way."""
+
+    __slots__ = ("_trial",)
+
+    def __init__(self, trial: OptimizerTrial) -> None:
+        self._trial = trial
+
+    def finish(self, result: Any) -> None:
+        """End the trial with the mean of the scores."""
+        self._trial.score = score_of(result[0] if isinstance(result, tuple) else result).value
+        self._trial.end()
+
+    def fail(self, error: BaseException) -> None:
+        """End the trial with the error."""
+        self._trial.end(error)
+
+
+class AvatarExampleRecorder:
+    """Makes one span of each example."""
+
+    def begin(self, call: Call) -> AvatarExampleRecording | None:
+        """Start the span of an example in an evaluation."""
+        evaluation = current_call().evaluation
+        if evaluation is None or evaluation.evaluator is not call.instance:
+            return None
+        arguments = keyword_view(("actor", "example", "return_outputs"), call)
+        return AvatarExampleRecording(open_example(evaluation, arguments["example"]))
+
+
+class AvatarExampleRecording:
+    """One example under way."""
+
+    __slots__ = ("_opened",)
+
+    def __init__(self, opened: OpenExample) -> None:
+        self._opened = opened
+
+    def finish(self, result: Any) -> None:
+        """End the span with the score; an error, which is caught, leaves no prediction."""
+        if isinstance(result, tuple):
+            _, prediction, score = result
+            self._opened.end(ExampleOutcome(prediction, score_of(score), failed=prediction is None))
+        else:
+            self._opened.end(ExampleOutcome(score=score_of(result)))
+
+    def fail(self, error: BaseException) -> None:
+        """End the span with the error."""
+        self._opened.end(ExampleOutcome(error=error, failed=True))

@@ -1,0 +1,103 @@
+"""Bootstrapped demonstrations: a trial for each round of ``BootstrapFewShot``, with a span for each example.
+
+``BootstrapFewShot._bootstrap`` bounds a round: it lets the teacher answer one example after the other until it has
+enough answers that the metric accepts. Each attempt passes ``_bootstrap_one_example``. Optimizers that subclass it
+(InferRules) or make one (random search, MIPROv2, KNNFewShot) pass the same two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..context import current_call
+from ..evaluation_results import ExampleOutcome
+from ..evaluations import Evaluation, OpenExample, open_example
+from ..optimizer_runs import OptimizerTrial, open_trial
+from ..scores import score_of
+
+if TYPE_CHECKING:
+    from ..calls import Call
+    from ..telemetry import Telemetry
+
+__all__ = ["BootstrapExampleRecorder", "BootstrapRecorder"]
+
+
+class BootstrapRecorder:
+    """Makes one trial of each round."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> BootstrapRecording | None:
+        """Start the trial, in an optimizer run alone."""
+        place = current_call().optimizer
+        if place is None or place.trial is not None:
+            return None
+        optimizer = call.instance
+        trial = open_trial(self._telemetry, "bootstrap")
+        evaluation = Evaluation(
+            self._telemetry, optimizer, optimizer.teacher, optimizer.metric, trial.active, trial.context, repeats=True
+        )
+        evaluation.number(optimizer.trainset)
+        trial.active.evaluation = evaluation
+        trial.enter()
+        return BootstrapRecording(trial, optimizer)
+
+
+class BootstrapRecording:
+    """One round under way."""
+
+    __slots__ = ("_optimizer", "_trial")
+
+    def __init__(self, trial: OptimizerTrial, optimizer: Any) -> None:
+        self._trial = trial
+        self._optimizer = optimizer
+
+    def finish(self, result: Any) -> None:
+        """End the trial: accepted if any answer became a demonstration."""
+        self._trial.accepted = any(self._optimizer.name2traces.values())
+        self._trial.end()
+
+    def fail(self, error: BaseException) -> None:
+        """End the trial with the error."""
+        self._trial.end(error)
+
+
+class BootstrapExampleRecorder:
+    """Makes one span of each attempt at an example."""
+
+    def begin(self, call: Call) -> BootstrapExampleRecording | None:
+        """Start the span of an attempt in a round."""
+        evaluation = current_call().evaluation
+        if evaluation is None or evaluation.evaluator is not call.instance:
+            return None
+        example = call.arguments[0] if call.arguments else call.keyword_arguments["example"]
+        return BootstrapExampleRecording(call.instance, open_example(evaluation, example))
+
+
+class BootstrapExampleRecording:
+    """One attempt under way."""
+
+    __slots__ = ("_errors", "_opened", "_optimizer")
+
+    def __init__(self, optimizer: Any, opened: OpenExample) -> None:
+        self._optimizer = optimizer
+        self._opened = opened
+        self._errors = optimizer.error_count
+
+    def finish(self, result: Any) -> None:
+        """End the span with the metric's result.
+
+        With ``metric_threshold`` only the comparison is known, and without a metric there is nothing to know. What the
+        program or metric raised DSPy has caught and counted.
+        """
+        if self._optimizer.error_count > self._errors:
+            self._opened.end(ExampleOutcome(failed=True))
+        elif self._optimizer.metric is None or self._optimizer.metric_threshold:
+            self._opened.end(ExampleOutcome())
+        else:
+            self._opened.end(ExampleOutcome(score=score_of(result)))
+
+    def fail(self, error: BaseException) -> None:
+        """End the span with the error that ended the whole run."""
+        self._opened.end(ExampleOutcome(error=error, failed=True))

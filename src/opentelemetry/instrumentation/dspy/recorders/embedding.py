@@ -1,0 +1,112 @@
+"""Calls of ``dspy.Embedder``: one embeddings span for each, however many batches it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+
+from .. import semconv
+from ..context import current_call, with_call
+from ..embedding_calls import EmbeddingCall, identify_function
+from ..providers import identify, server_address
+from ..spans import OpenInvocation, open_invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.util.genai.invocation import EmbeddingInvocation
+
+    from ..calls import Call
+    from ..context import ActiveCall
+    from ..telemetry import Telemetry
+
+__all__ = ["EmbeddingBatchRecorder", "EmbeddingRecorder"]
+
+
+class EmbeddingRecorder:
+    """Makes one span of each embedder call."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> EmbeddingRecording:
+        """Start the span of a call and make it the current one."""
+        embedder = call.instance
+        options = {**getattr(embedder, "default_kwargs", {}), **call.keyword_arguments}
+        active = current_call().child(embedder, call.owner, call.attribute)
+        active.embedding = embedding = EmbeddingCall()
+        model = embedder.model
+        identity = identify(model, None) if isinstance(model, str) else identify_function(model)
+        endpoint = options.get("api_base") or options.get("base_url")
+        server = server_address(endpoint) if isinstance(endpoint, str) else None
+        opened = open_invocation(
+            self._telemetry.handler.embedding(
+                identity.provider,
+                request_model=identity.model,
+                server_address=server.host if server else None,
+                server_port=server.port if server else None,
+                context=with_call(active),
+            )
+        )
+        recording = EmbeddingRecording(opened, embedding)
+        if opened.is_recording:
+            recording.describe(active, options)
+        return recording
+
+
+class EmbeddingRecording:
+    """One embedder call under way."""
+
+    __slots__ = ("_embedding", "_opened")
+
+    def __init__(self, opened: OpenInvocation[EmbeddingInvocation], embedding: EmbeddingCall) -> None:
+        self._opened = opened
+        self._embedding = embedding
+
+    def describe(self, active: ActiveCall, options: Mapping[str, Any]) -> None:
+        """Take note of what is known of the call before it runs."""
+        invocation = self._opened.invocation
+        invocation.attributes.update(active.attributes)
+        if active.conversation_id is not None:
+            invocation.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+        encoding = options.get("encoding_format")
+        if isinstance(encoding, str):
+            invocation.encoding_formats = [encoding]
+
+    def finish(self, result: Any) -> None:
+        """End the span of a call that returned vectors."""
+        vectors, dimensions = _shape(result)
+        self._opened.invocation.dimension_count = dimensions
+        self._end(None, from_cache=vectors > 0 and self._embedding.computed == 0)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of a call that an exception ended."""
+        self._end(error, from_cache=False)
+
+    def _end(self, error: BaseException | None, *, from_cache: bool) -> None:
+        invocation, embedding = self._opened.invocation, self._embedding
+        invocation.input_tokens = embedding.input_tokens
+        invocation.response_model_name = embedding.response_model
+        invocation.attributes[semconv.DSPY_CACHE_HIT] = from_cache
+        if from_cache:
+            invocation.metric_attributes[semconv.DSPY_CACHE_HIT] = True
+        self._opened.end(error)
+
+
+class EmbeddingBatchRecorder:
+    """Counts the batches that ``dspy.clients.embedding`` computes: the others came from DSPy's cache."""
+
+    def begin(self, call: Call) -> None:
+        """Count one."""
+        embedding = current_call().embedding
+        if embedding is not None:
+            embedding.computed += 1
+
+
+def _shape(result: Any) -> tuple[int, int | None]:
+    """Return how many vectors a call returned and of how many dimensions; a single text has one vector."""
+    shape = getattr(result, "shape", None)
+    if not isinstance(shape, tuple) or not shape or 0 in shape:
+        return 0, None
+    return (1 if len(shape) == 1 else int(shape[0])), int(shape[-1])

@@ -1,0 +1,167 @@
+"""Evaluations: ``dspy.Evaluate``, with one span for each example.
+
+Inside an optimizer, an evaluation that no trial is open around is what the optimizer tries a candidate with: it is
+the trial. DSPy has no callable around a candidate that all optimizers share, and each of them scores its candidates
+through ``Evaluate``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+
+from .. import semconv
+from ..calls import keyword_view
+from ..context import ActiveCall, current_call, with_call
+from ..evaluation_results import metric_name
+from ..evaluations import Evaluation
+from ..optimizer_runs import OptimizerTrial, TrialKind, open_trial
+from ..scores import score_of
+from ..spans import OpenSpan, open_span
+from ..telemetry import usage_attributes
+from ..usage import UsageScope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..calls import Call
+    from ..telemetry import Telemetry
+
+__all__ = ["EvaluateRecorder"]
+
+_PARAMETERS = ("program", "metric", "devset", "num_threads")
+"""The first parameters of ``Evaluate.__call__``; the others are given by name."""
+
+
+class EvaluateRecorder:
+    """Makes one span of each evaluation."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> EvaluateRecording:
+        """Start the span, and a trial around it where an optimizer evaluates a candidate."""
+        arguments = keyword_view(_PARAMETERS, call)
+        metric = _or_default(arguments, "metric", call.instance)
+        trial = self._open_trial(arguments, metric)
+        try:
+            return self._open(call, arguments, metric, trial)
+        except BaseException as error:
+            if trial is not None:
+                trial.end(error)
+            raise
+
+    def _open_trial(self, arguments: Mapping[str, Any], metric: Any) -> OptimizerTrial | None:
+        place = current_call().optimizer
+        if place is None or place.trial is not None or place.example is not None:
+            return None
+        trial = open_trial(self._telemetry, _trial_kind(arguments, metric))
+        trial.enter()
+        return trial
+
+    def _open(
+        self, call: Call, arguments: Mapping[str, Any], metric: Any, trial: OptimizerTrial | None
+    ) -> EvaluateRecording:
+        parent = current_call()
+        active = parent.child(call.instance, call.owner, call.attribute)
+        active.scope = UsageScope(parent.scope)
+        name = metric_name(metric)
+        opened = open_span(self._telemetry.tracer, f"evaluate {name}" if name else "evaluate", with_call(active))
+        active.evaluation = evaluation = Evaluation(
+            self._telemetry, call.instance, arguments.get("program"), metric, active, opened.context
+        )
+        if opened.is_recording:
+            _describe(opened, active, call, arguments)
+            if name is not None:
+                opened.attributes[semconv.DSPY_EVALUATE_METRIC] = name
+        return EvaluateRecording(self._telemetry, evaluation, active.scope, opened, trial)
+
+
+class EvaluateRecording:
+    """One evaluation under way."""
+
+    __slots__ = ("_evaluation", "_opened", "_scope", "_telemetry", "_trial")
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        evaluation: Evaluation,
+        scope: UsageScope,
+        opened: OpenSpan,
+        trial: OptimizerTrial | None,
+    ) -> None:
+        self._telemetry = telemetry
+        self._evaluation = evaluation
+        self._scope = scope
+        self._opened = opened
+        self._trial = trial
+
+    def finish(self, result: Any) -> None:
+        """End the span of an evaluation that came to a score."""
+        # Up to 2.6 the result is the score, or a tuple that begins with it.
+        score = score_of(result[0] if isinstance(result, tuple) else result).value
+        if score is not None:
+            self._opened.attributes[semconv.DSPY_EVALUATE_SCORE] = score
+            self._telemetry.metrics.evaluate_score.set(
+                score,
+                {
+                    semconv.DSPY_EVALUATE_METRIC: self._evaluation.name,
+                    semconv.DSPY_MODULE_NAME: type(self._evaluation.program).__name__,
+                },
+            )
+            if self._trial is not None:
+                self._trial.score = score
+        self._end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of an evaluation that was given up, by too many errors for instance."""
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            if self._opened.is_recording:
+                self._opened.attributes[semconv.DSPY_EVALUATE_FAILURES] = len(self._evaluation.failures)
+                self._opened.attributes.update(usage_attributes(self._scope))
+        finally:
+            self._opened.end(error)
+            if self._trial is not None:
+                self._trial.end(error)
+
+
+def _or_default(arguments: Mapping[str, Any], name: str, evaluator: Any) -> Any:
+    value = arguments.get(name)
+    return getattr(evaluator, name, None) if value is None else value
+
+
+def _trial_kind(arguments: Mapping[str, Any], metric: Any) -> TrialKind:
+    if _metric_key(arguments) == "eval_minibatch":
+        return "minibatch"
+    # What bootstrap_trace_data evaluates is a source of training data, not a candidate.
+    return "bootstrap" if getattr(metric, "__name__", None) == "wrapped_metric" else "full"
+
+
+def _metric_key(arguments: Mapping[str, Any]) -> str | None:
+    key = (arguments.get("callback_metadata") or {}).get("metric_key")
+    return key if isinstance(key, str) else None
+
+
+def _describe(opened: OpenSpan, active: ActiveCall, call: Call, arguments: Mapping[str, Any]) -> None:
+    attributes = opened.attributes
+    attributes.update(active.attributes)
+    if active.conversation_id is not None:
+        attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+    attributes[semconv.DSPY_EVALUATE_EXAMPLES] = len(_or_default(arguments, "devset", call.instance) or ())
+    threads = _or_default(arguments, "num_threads", call.instance) or _default_threads()
+    attributes[semconv.DSPY_EVALUATE_THREADS] = threads
+    key = _metric_key(arguments)
+    if key is not None:
+        attributes[semconv.DSPY_EVALUATE_METRIC_KEY] = key
+    attributes[semconv.DSPY_MODULE_NAME] = type(arguments.get("program")).__name__
+
+
+def _default_threads() -> int:
+    from dspy.dsp.utils.settings import settings
+
+    threads = settings.num_threads
+    return threads if isinstance(threads, int) else 1

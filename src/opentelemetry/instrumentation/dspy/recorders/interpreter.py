@@ -1,0 +1,211 @@
+"""Code interpreters: what they execute, how long they take to start, and classes of them that DSPy does not know."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+from opentelemetry.trace import get_current_span
+
+from .. import semconv
+from ..calls import keyword_view
+from ..context import attach, current_call, detach, with_call
+from ..spans import OpenInvocation, open_invocation
+from ..weak import WeakIdentityMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+    from opentelemetry.util.genai.invocation import ToolInvocation
+
+    from ..calls import Call
+    from ..telemetry import Telemetry
+
+__all__ = ["InterpreterFinder", "InterpreterRecorder", "SetupRecorder", "StartRecorder"]
+
+TOOL_TYPE = "extension"
+"""``gen_ai.tool.type`` of a tool that the agent itself runs, in an environment that it controls."""
+
+_PARAMETERS = ("code", "variables")
+
+_PROCESSES = ("deno_process", "_process")
+"""Where DSPy's interpreters keep the process that they started."""
+
+
+class InterpreterRecorder:
+    """Makes one span of each execution of code."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> InterpreterRecording:
+        """Start the span and make it the current one: what the code calls in the program belongs to it."""
+        parent = current_call()
+        active = parent.child(call.instance, call.owner, call.attribute)
+        agent = parent.module.nearest_agent if parent.module is not None else None
+        opened = open_invocation(
+            self._telemetry.handler.tool(
+                interpreter_name(type(call.instance).__name__),
+                tool_type=TOOL_TYPE,
+                agent_name=None if agent is None else agent.name,
+                context=with_call(active),
+            )
+        )
+        recording = InterpreterRecording(self._telemetry, opened)
+        if opened.is_recording:
+            opened.attributes.update(active.attributes)
+            if active.conversation_id is not None:
+                opened.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+            if self._telemetry.content.captured:
+                recording.describe(call)
+        return recording
+
+
+class InterpreterRecording:
+    """One execution under way."""
+
+    __slots__ = ("_opened", "_telemetry")
+
+    def __init__(self, telemetry: Telemetry, opened: OpenInvocation[ToolInvocation]) -> None:
+        self._telemetry = telemetry
+        self._opened = opened
+
+    def describe(self, call: Call) -> None:
+        """Set the code, and the variables that it is given."""
+        given = keyword_view(_PARAMETERS, call)
+        arguments = {name: given[name] for name in _PARAMETERS if given.get(name)}
+        self._opened.invocation.arguments = self._telemetry.content.value(arguments, "tool")
+
+    def finish(self, result: Any) -> None:
+        """End the span of code that ran; what it submits at its end is what it returns."""
+        if self._opened.is_recording and self._telemetry.content.captured:
+            output = result.output if type(result).__name__ == "FinalOutput" else result
+            self._opened.invocation.tool_result = self._telemetry.content.value(output, "tool")
+        self._opened.end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of code that failed, or of an interpreter that did."""
+        self._opened.end(error)
+
+
+class SetupRecorder:
+    """Keeps the code that DSPy itself executes in a new interpreter from looking like the model's."""
+
+    def begin(self, call: Call) -> SetupRecording:
+        """Take the executions inside for parts of this call, which is one on the interpreter."""
+        active = current_call().child(call.arguments[0], call.owner, call.attribute)
+        return SetupRecording(attach(with_call(active)))
+
+
+class SetupRecording:
+    """One set-up under way."""
+
+    __slots__ = ("_token",)
+
+    def __init__(self, token: Token[Context]) -> None:
+        self._token = token
+
+    def finish(self, result: Any) -> None:
+        """What is executed from now on is the model's."""
+        detach(self._token)
+
+    def fail(self, error: BaseException) -> None:
+        """There is no interpreter to use."""
+        detach(self._token)
+
+
+class StartRecorder:
+    """Adds an event to the span of the execution, or of the module, for which an interpreter starts its process."""
+
+    def __init__(self) -> None:
+        self._started: WeakIdentityMap[int] = WeakIdentityMap()
+
+    def begin(self, call: Call) -> StartRecording:
+        """Take the time."""
+        return StartRecording(self._started, call.instance, _span_for(call.instance))
+
+
+class StartRecording:
+    """One start under way, if there is anything to start."""
+
+    __slots__ = ("_began", "_interpreter", "_span", "_started")
+
+    def __init__(self, started: WeakIdentityMap[int], interpreter: Any, span: Span | None) -> None:
+        self._started = started
+        self._interpreter = interpreter
+        self._span = span
+        self._began = time.perf_counter()
+
+    def finish(self, result: Any) -> None:
+        """Add the event once for each process; an interpreter that is asked to start again has none to tell of."""
+        process = _process_of(self._interpreter)
+        if self._started.get(self._interpreter) == process:
+            return
+        self._started.set(self._interpreter, process)
+        if self._span is not None and self._span.is_recording():
+            duration = time.perf_counter() - self._began
+            self._span.add_event(
+                semconv.EVENT_DSPY_INTERPRETER_START, {semconv.DSPY_INTERPRETER_STARTUP_DURATION: duration}
+            )
+
+    def fail(self, error: BaseException) -> None:
+        """It did not start; the span of the execution says so."""
+
+
+class InterpreterFinder:
+    """Looks for interpreters where DSPy's modules get them: any object with the right methods is one."""
+
+    def __init__(self, found: Callable[[type], None]) -> None:
+        self._found = found
+        """Called with the class of each interpreter, many times with the same one."""
+
+    def begin(self, call: Call) -> InterpreterFinding:
+        """Look at what the callable is given."""
+        self.look_at(*call.arguments, vars(call.instance).get("interpreter") if call.instance is not None else None)
+        return InterpreterFinding(self)
+
+    def look_at(self, *values: Any) -> None:
+        """Tell of the classes of those values that are interpreters."""
+        for value in values:
+            if all(callable(getattr(type(value), name, None)) for name in ("execute", "shutdown")):
+                self._found(type(value))
+
+
+class InterpreterFinding:
+    """One search under way."""
+
+    __slots__ = ("_finder",)
+
+    def __init__(self, finder: InterpreterFinder) -> None:
+        self._finder = finder
+
+    def finish(self, result: Any) -> None:
+        """Look at what the callable returned."""
+        self._finder.look_at(result)
+
+    def fail(self, error: BaseException) -> None:
+        """It returned nothing."""
+
+
+def interpreter_name(class_name: str) -> str:
+    """Return the tool name of an interpreter: ``python_interpreter`` for ``PythonInterpreter``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", class_name).lower()
+
+
+def _span_for(interpreter: Any) -> Span | None:
+    active = current_call()
+    if active.instance is interpreter:
+        return get_current_span()
+    return active.module.span if active.module is not None else None
+
+
+def _process_of(interpreter: Any) -> int:
+    """Return the number of the interpreter's process, 0 where it does not say."""
+    attributes = getattr(interpreter, "__dict__", {})
+    process = next((attributes[name] for name in _PROCESSES if attributes.get(name) is not None), None)
+    return getattr(process, "pid", 0)

@@ -1,0 +1,159 @@
+"""Optimizer runs: one span for each logical ``compile``, with totals over everything below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+
+from .. import semconv
+from ..context import ActiveCall, RunningModule, attach, current_call, detach, with_call
+from ..optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
+from ..optimizer_settings import compile_arguments, setting_attributes
+from ..prompts import prompt_version
+from ..roles import role_attributes
+from ..spans import OpenSpan, open_span
+from ..telemetry import usage_attributes
+from ..usage import UsageScope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+
+    from ..calls import Call
+    from ..config import OptimizerTraces
+    from ..telemetry import Telemetry
+
+__all__ = ["JudgeRecorder", "OptimizerRecorder"]
+
+
+class OptimizerRecorder:
+    """Makes one span of each run; ``super().compile()`` inside an optimizer's own is the same run."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> OptimizerRecording | None:
+        """Start the span of a run and make it the current one."""
+        parent = current_call()
+        place = parent.optimizer
+        if place is not None and place.run.optimizer is call.instance:
+            return None
+        name = type(call.instance).__name__
+        # The record names no instance: an optimizer calls other methods on itself that are recorded too.
+        active = parent.child(None, None, "")
+        active.scope = UsageScope(parent.scope)
+        active.evaluation = None
+        run = OptimizerRun(
+            call.instance,
+            name,
+            _traces(parent, self._telemetry.options.optimizer_traces),
+            active.scope,
+            place.run if place is not None else None,
+        )
+        active.optimizer = OptimizerPlace(run)
+        opened = open_span(self._telemetry.tracer, f"optimize {name}", with_call(active))
+        if opened.is_recording:
+            _describe(opened, active, run, compile_arguments(call))
+        return OptimizerRecording(run, opened)
+
+
+class OptimizerRecording:
+    """One run under way."""
+
+    __slots__ = ("_opened", "_run")
+
+    def __init__(self, run: OptimizerRun, opened: OpenSpan) -> None:
+        self._run = run
+        self._opened = opened
+
+    def finish(self, result: Any) -> None:
+        """End the span of a run that returned a program."""
+        try:
+            versions = _prompt_versions(result) if self._opened.is_recording else []
+            if versions:
+                self._opened.attributes[semconv.DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS] = versions
+        finally:
+            self._end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of a run that an exception ended."""
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        run, attributes = self._run, self._opened.attributes
+        try:
+            if self._opened.is_recording:
+                attributes[semconv.DSPY_OPTIMIZER_TRIALS] = run.trials
+                if run.best_score is not None:
+                    attributes[semconv.DSPY_OPTIMIZER_BEST_SCORE] = run.best_score
+                attributes.update(usage_attributes(run.scope))
+                attributes.update(role_attributes(run))
+        finally:
+            self._opened.end(error)
+
+
+class JudgeRecorder:
+    """Marks what an optimizer asks the metric outside of an evaluation: GEPA does, for its feedback."""
+
+    def begin(self, call: Call) -> JudgeRecording | None:
+        """Let the language model calls inside count as the judge's."""
+        parent = current_call()
+        if parent.optimizer is None:
+            return None
+        active = parent.child(None, None, "")
+        active.module = None
+        active.optimizer = OptimizerPlace(parent.optimizer.run, parent.optimizer.trial, ExamplePlace(None))
+        return JudgeRecording(attach(with_call(active)))
+
+
+class JudgeRecording:
+    """Feedback under way."""
+
+    __slots__ = ("_token",)
+
+    def __init__(self, token: Token[Context]) -> None:
+        self._token = token
+
+    def finish(self, result: Any) -> None:
+        """Let calls count as the optimizer's own again."""
+        detach(self._token)
+
+    def fail(self, error: BaseException) -> None:
+        """Do the same after an exception."""
+        self.finish(None)
+
+
+def _traces(parent: ActiveCall, traces: OptimizerTraces) -> OptimizerTraces:
+    """Return where the run's examples go: what a program compiles while it answers stays in the answer's trace."""
+    is_inside = parent.module is not None or (parent.optimizer is not None and parent.optimizer.example is not None)
+    return "nested" if is_inside and traces == "linked" else traces
+
+
+def _describe(opened: OpenSpan, active: ActiveCall, run: OptimizerRun, arguments: Mapping[str, Any]) -> None:
+    attributes = opened.attributes
+    attributes.update(active.attributes)
+    if active.conversation_id is not None:
+        attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+    attributes[semconv.DSPY_OPTIMIZER_NAME] = run.name
+    attributes[semconv.DSPY_OPTIMIZER_RUN_ID] = run.run_id
+    for argument, name in (
+        ("trainset", semconv.DSPY_OPTIMIZER_TRAINSET_SIZE),
+        ("valset", semconv.DSPY_OPTIMIZER_VALSET_SIZE),
+    ):
+        examples = arguments.get(argument)
+        if isinstance(examples, Sized):
+            attributes[name] = len(examples)
+    attributes.update(setting_attributes(run.optimizer, arguments))
+
+
+def _prompt_versions(program: Any) -> list[str]:
+    """Return ``path=version`` for each predictor; the version is the one that its language model calls carry."""
+    if not hasattr(type(program), "named_predictors"):
+        return []
+    return [
+        f"{path}={prompt_version(RunningModule(predictor, None, {}))}" for path, predictor in program.named_predictors()
+    ]

@@ -1,0 +1,94 @@
+"""Calls of what DSPy counts among its modules and does not derive from ``dspy.Module``: ``Parallel`` and ``KNN``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.util.genai.utils import fq_exception_type
+
+from .. import semconv
+from ..context import ActiveCall, current_call, with_call
+from ..spans import OpenSpan, open_span
+from ..telemetry import usage_attributes
+from ..usage import UsageScope
+
+if TYPE_CHECKING:
+    from ..calls import Call
+    from ..telemetry import Telemetry
+
+__all__ = ["ParallelRecorder"]
+
+
+class ParallelRecorder:
+    """Makes one span of each call, with the roll-up of all language model calls below it, whatever their threads."""
+
+    def __init__(self, telemetry: Telemetry, *, records_content: bool) -> None:
+        self._telemetry = telemetry
+        self._records_content = records_content
+        """Whether arguments and result are content of this span; ``Parallel`` leaves them to the calls inside it."""
+
+    def begin(self, call: Call) -> ParallelRecording:
+        """Start the span of a call and make it the current one."""
+        parent = current_call()
+        active = parent.child(call.instance, call.owner, call.attribute)
+        opened = open_span(self._telemetry.tracer, type(call.instance).__name__, with_call(active))
+        if opened.is_recording:
+            active.scope = UsageScope(parent.scope)
+        recording = ParallelRecording(self._telemetry, active, opened, records_content=self._records_content)
+        if opened.is_recording:
+            recording.describe(call, parent)
+        return recording
+
+
+class ParallelRecording:
+    """One call under way."""
+
+    __slots__ = ("_active", "_began", "_opened", "_records_content", "_telemetry")
+
+    def __init__(self, telemetry: Telemetry, active: ActiveCall, opened: OpenSpan, *, records_content: bool) -> None:
+        self._telemetry = telemetry
+        self._active = active
+        self._opened = opened
+        self._records_content = records_content and opened.is_recording and telemetry.content.on_spans
+        self._began = time.perf_counter()
+
+    @property
+    def _name(self) -> str:
+        return type(self._active.instance).__name__
+
+    def describe(self, call: Call, parent: ActiveCall) -> None:
+        """Take note of what is known of the call before it runs."""
+        attributes, active = self._opened.attributes, self._active
+        attributes.update(active.attributes)
+        attributes[semconv.DSPY_MODULE_NAME] = self._name
+        if active.conversation_id is not None:
+            attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+        if parent.straggler:
+            attributes[semconv.DSPY_STRAGGLER] = True
+        if self._records_content:
+            inputs = self._telemetry.content.json(call.keyword_arguments, "input")
+            attributes[semconv.DSPY_MODULE_INPUTS] = inputs
+
+    def finish(self, result: Any) -> None:
+        """End the span of a call that returned."""
+        if self._records_content:
+            self._opened.attributes[semconv.DSPY_MODULE_OUTPUTS] = self._telemetry.content.json(result, "output")
+        self._end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of a call that an exception ended."""
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            if self._opened.is_recording and self._active.scope is not None:
+                self._opened.attributes.update(usage_attributes(self._active.scope))
+            attributes = {semconv.DSPY_MODULE_NAME: self._name}
+            if error is not None:
+                attributes[ERROR_TYPE] = fq_exception_type(error)
+            self._telemetry.metrics.module_duration.record(time.perf_counter() - self._began, attributes)
+        finally:
+            self._opened.end(error)

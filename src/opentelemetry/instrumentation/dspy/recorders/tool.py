@@ -1,0 +1,154 @@
+"""Calls of ``dspy.Tool``, and of what a ``ToolCall`` executes: whatever an agent or a program has a function do."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import set_value
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY
+
+from ..agents import FUNCTION, is_control_tool
+from ..context import attach, current_call, detach, with_call
+from ..spans import OpenInvocation, open_invocation
+from ..tool_calls import is_tool, tool_to_execute
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+    from opentelemetry.util.genai.invocation import ToolInvocation
+
+    from ..agents import AgentRun
+    from ..calls import Call
+    from ..context import ActiveCall
+    from ..telemetry import Telemetry
+
+__all__ = ["ToolCallRecorder", "ToolRecorder", "ToolRequestRecorder"]
+
+
+class ToolRecorder:
+    """Makes one span of each tool call, except where an agent calls the tool that it added itself to end its loop."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> ToolRecording | None:
+        """Start the span of a call and make it the current one."""
+        tool = call.instance
+        if is_control_tool(tool):
+            return None
+        parent = current_call()
+        recording = ToolRecording(self._telemetry, tool.name, parent, parent.child(tool, call.owner, call.attribute))
+        recording.describe(_call_id(parent, call), tool.desc, call.keyword_arguments)
+        return recording
+
+
+class ToolCallRecorder:
+    """Makes one span of each tool call that a program executes, unless a ``dspy.Tool`` is called, which has its own."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def begin(self, call: Call) -> ToolRecording | PassedOn | None:
+        """Start the span, or hand on the id that the model gave to the call."""
+        requested = call.instance
+        tool = tool_to_execute(requested.name, call.keyword_arguments["functions"])
+        if tool is None:
+            return None
+        parent = current_call()
+        active = parent.child(requested, call.owner, call.attribute)
+        identifier = getattr(requested, "id", None)
+        if is_tool(tool) and isinstance(call.keyword_arguments["functions"], dict):
+            active.tool_call_id = identifier
+            return PassedOn(attach(with_call(active)))
+        recording = ToolRecording(self._telemetry, requested.name, parent, active)
+        description = tool.desc if is_tool(tool) else getattr(tool, "__doc__", None)
+        recording.describe(identifier, description, requested.args or {})
+        return recording
+
+
+class ToolRecording:
+    """One tool call under way."""
+
+    __slots__ = ("_active", "_content", "_opened")
+
+    def __init__(self, telemetry: Telemetry, name: str, parent: ActiveCall, active: ActiveCall) -> None:
+        self._content = telemetry.content
+        self._active = active
+        active.language_model_call = None
+        context = with_call(active)
+        if parent.language_model_call is not None:
+            # What a tool does that a language model runs inside its own call are calls in their own right.
+            context = set_value(CLIENT_INFERENCE_CONTEXT_KEY, None, context)
+        agent = _agent_of(parent)
+        agent_name = None if agent is None else agent.name
+        self._opened: OpenInvocation[ToolInvocation] = open_invocation(
+            telemetry.handler.tool(name, tool_type=FUNCTION, agent_name=agent_name, context=context)
+        )
+
+    def describe(self, identifier: str | None, description: Any, arguments: Any) -> None:
+        """Take note of what is known of the call before it runs."""
+        if not self._opened.is_recording:
+            return
+        invocation, active = self._opened.invocation, self._active
+        invocation.attributes.update(active.attributes)
+        if active.conversation_id is not None:
+            invocation.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+        invocation.tool_call_id = identifier
+        if isinstance(description, str) and description:
+            invocation.tool_description = self._content.text(description, "tool")
+        if self._content.captured:
+            invocation.arguments = self._content.value(arguments, "tool")
+
+    def finish(self, result: Any) -> None:
+        """End the span of a call that returned."""
+        try:
+            if self._content.captured and self._opened.is_recording and not inspect.isawaitable(result):
+                self._opened.invocation.tool_result = self._content.value(result, "tool")
+        finally:
+            self._opened.end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of a call that an exception ended; the agent may well go on."""
+        self._opened.end(error)
+
+
+class PassedOn:
+    """One executed tool call under way whose span is that of the tool itself."""
+
+    __slots__ = ("_token",)
+
+    def __init__(self, token: Token[Context]) -> None:
+        self._token = token
+
+    def finish(self, result: Any) -> None:
+        """Leave the context."""
+        detach(self._token)
+
+    def fail(self, error: BaseException) -> None:
+        """Leave the context after an exception."""
+        detach(self._token)
+
+
+class ToolRequestRecorder:
+    """Takes the model's tool calls from ``ReActV2``, just before that gives an id of its own to those without one."""
+
+    def begin(self, call: Call) -> None:
+        """Keep the calls for when the agent runs their tools."""
+        agent = _agent_of(current_call())
+        if agent is not None:
+            agent.requests = [*call.arguments[0].tool_calls]
+
+
+def _agent_of(active: ActiveCall) -> AgentRun | None:
+    return None if active.module is None else active.module.nearest_agent
+
+
+def _call_id(parent: ActiveCall, call: Call) -> str | None:
+    """Return the id that the model gave to the call, where the agent or the program makes it on the model's behalf."""
+    agent = _agent_of(parent)
+    if agent is not None and parent.instance is agent.agent:
+        return agent.take_call_id(call.instance.name, call.keyword_arguments)
+    return parent.tool_call_id

@@ -1,0 +1,175 @@
+"""Calls of ``Unbatchify``, whose one thread runs in batches what its callers ask for one by one."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import Link, get_current_span
+
+from opentelemetry import context as context_api
+
+from .. import semconv
+from ..context import ActiveCall, current_call, with_call
+from ..spans import OpenSpan, open_span
+from ..telemetry import usage_attributes
+from ..usage import UsageScope, shared_scope
+from ..weak import WeakIdentityMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from opentelemetry.context import Context
+
+    from ..calls import Call
+    from ..telemetry import Telemetry
+
+__all__ = ["BatchRecorder", "CallerRecorder", "WaitingCallers"]
+
+SPAN_NAME = "Unbatchify"
+
+
+@dataclass(slots=True, eq=False)
+class _Caller:
+    """Somebody who waits for the result of one item, and where that is in the application."""
+
+    item: object
+    context: Context
+    call: ActiveCall
+
+
+class WaitingCallers:
+    """Who waits for which ``Unbatchify``; the two recorders meet here, because two threads do."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._callers: WeakIdentityMap[list[_Caller]] = WeakIdentityMap()
+
+    def add(self, unbatchify: object, caller: _Caller) -> None:
+        """Note a caller that begins to wait."""
+        with self._lock:
+            callers = self._callers.get(unbatchify)
+            if callers is None:
+                self._callers.set(unbatchify, [caller])
+            else:
+                callers.append(caller)
+
+    def remove(self, unbatchify: object, caller: _Caller) -> None:
+        """Forget a caller that waits no more."""
+        with self._lock:
+            callers = self._callers.get(unbatchify)
+            if callers is not None and caller in callers:
+                callers.remove(caller)
+
+    def take(self, unbatchify: object, batch: Iterable[object]) -> list[_Caller]:
+        """Return who asked for the items of a batch, each caller for one batch alone."""
+        taken = []
+        with self._lock:
+            callers = self._callers.get(unbatchify) or []
+            for item in batch:
+                caller = next((caller for caller in callers if caller.item is item), None)
+                if caller is not None:
+                    callers.remove(caller)
+                    taken.append(caller)
+        return taken
+
+
+class CallerRecorder:
+    """Notes who waits for an item; the work itself is recorded where it is done."""
+
+    def __init__(self, waiting: WaitingCallers) -> None:
+        self._waiting = waiting
+
+    def begin(self, call: Call) -> CallerRecording:
+        """Note the caller before the other thread can see its item."""
+        item = call.arguments[0] if call.arguments else call.keyword_arguments.get("input_item")
+        caller = _Caller(item, context_api.get_current(), current_call())
+        self._waiting.add(call.instance, caller)
+        return CallerRecording(self._waiting, call.instance, caller)
+
+
+class CallerRecording:
+    """One caller that waits."""
+
+    __slots__ = ("_caller", "_unbatchify", "_waiting")
+
+    def __init__(self, waiting: WaitingCallers, unbatchify: object, caller: _Caller) -> None:
+        self._waiting = waiting
+        self._unbatchify = unbatchify
+        self._caller = caller
+
+    def finish(self, result: Any) -> None:
+        """The caller has its result."""
+        self._waiting.remove(self._unbatchify, self._caller)
+
+    def fail(self, error: BaseException) -> None:
+        """The caller has an exception, its own or the batch's."""
+        self._waiting.remove(self._unbatchify, self._caller)
+
+
+class BatchRecorder:
+    """Makes one span of each batch, with links to the spans of its callers.
+
+    A batch whose callers are all of one trace belongs to that trace too, below the first of them. Otherwise it has a
+    trace of its own, and its language model calls count for what is around all of its callers, if anything is.
+    """
+
+    def __init__(self, telemetry: Telemetry, waiting: WaitingCallers) -> None:
+        self._telemetry = telemetry
+        self._waiting = waiting
+
+    def begin(self, call: Call) -> BatchRecording | None:
+        """Start the span of a batch that the thread of the ``Unbatchify`` runs."""
+        if vars(call.instance).get("worker_thread") is not threading.current_thread():
+            return None
+        callers = self._waiting.take(call.instance, call.arguments[0])
+        if not callers:
+            return None
+        active = _call_around(callers).child(call.instance, call.owner, call.attribute)
+        context = with_call(active, callers[0].context if _in_one_trace(callers) else context_api.Context())
+        opened = open_span(self._telemetry.tracer, SPAN_NAME, context, links=_links(callers))
+        if opened.is_recording:
+            active.scope = UsageScope(active.scope)
+            opened.attributes.update(active.attributes)
+            opened.attributes[semconv.DSPY_BATCH_SIZE] = len(call.arguments[0])
+        return BatchRecording(active, opened)
+
+
+class BatchRecording:
+    """One batch under way."""
+
+    __slots__ = ("_active", "_opened")
+
+    def __init__(self, active: ActiveCall, opened: OpenSpan) -> None:
+        self._active = active
+        self._opened = opened
+
+    def finish(self, result: Any) -> None:
+        """End the span of a batch that has its results."""
+        self._end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span of a batch that failed, for all of its callers."""
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._opened.is_recording and self._active.scope is not None:
+            self._opened.attributes.update(usage_attributes(self._active.scope))
+        self._opened.end(error)
+
+
+def _call_around(callers: Sequence[_Caller]) -> ActiveCall:
+    if _in_one_trace(callers):
+        return callers[0].call
+    return ActiveCall(scope=shared_scope([caller.call.scope for caller in callers]))
+
+
+def _in_one_trace(callers: Iterable[_Caller]) -> bool:
+    traces = {get_current_span(caller.context).get_span_context().trace_id for caller in callers}
+    return len(traces) == 1
+
+
+def _links(callers: Iterable[_Caller]) -> list[Link]:
+    contexts = [get_current_span(caller.context).get_span_context() for caller in callers]
+    return [Link(context) for context in contexts if context.is_valid]

@@ -1,0 +1,92 @@
+"""What a language model call inside an optimizer run is for, and what each role used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .context import ActiveCall
+    from .optimizer_runs import ExamplePlace, OptimizerRun, Role
+    from .usage import Usage
+
+__all__ = ["add_by_role", "role_attributes", "role_of"]
+
+_NAMES: dict[Role, tuple[str, str, str, str]] = {
+    "task": (
+        semconv.DSPY_USAGE_TASK_LM_CALLS,
+        semconv.DSPY_USAGE_TASK_INPUT_TOKENS,
+        semconv.DSPY_USAGE_TASK_OUTPUT_TOKENS,
+        semconv.DSPY_USAGE_TASK_COST,
+    ),
+    "judge": (
+        semconv.DSPY_USAGE_JUDGE_LM_CALLS,
+        semconv.DSPY_USAGE_JUDGE_INPUT_TOKENS,
+        semconv.DSPY_USAGE_JUDGE_OUTPUT_TOKENS,
+        semconv.DSPY_USAGE_JUDGE_COST,
+    ),
+    "proposal": (
+        semconv.DSPY_USAGE_PROPOSAL_LM_CALLS,
+        semconv.DSPY_USAGE_PROPOSAL_INPUT_TOKENS,
+        semconv.DSPY_USAGE_PROPOSAL_OUTPUT_TOKENS,
+        semconv.DSPY_USAGE_PROPOSAL_COST,
+    ),
+}
+
+
+def role_of(active: ActiveCall) -> Role | None:
+    """Return what a call is for, ``None`` outside of an optimizer run.
+
+    Around an example stand the program under evaluation and the metric, and no DSPy callable marks where the one ends
+    and the other begins. What tells them apart is the running modules: below the program they are the task.
+    """
+    place = active.optimizer
+    if place is None:
+        return None
+    if place.example is None:
+        return "proposal"
+    running = list(_running_modules(active))
+    if place.example.program is None:
+        return "judge"
+    if hasattr(type(place.example.program), "named_predictors"):
+        return "task" if any(_is_program(module, place.example) for module in running) else "judge"
+    # The program is a plain function, which leaves no mark; a metric that is a module does.
+    return "judge" if any(module is place.example.metric for module in running) else "task"
+
+
+def add_by_role(active: ActiveCall, usage: Usage, model: str) -> None:
+    """Add the usage of a call to its role's total in the run around it and in those around that."""
+    role = role_of(active)
+    if role is not None and active.optimizer is not None:
+        active.optimizer.run.roles[role].add(usage, model)
+
+
+def role_attributes(run: OptimizerRun) -> dict[str, Any]:
+    """Return what each role used as span attributes, none for a role without a call; unknown costs are no cost."""
+    attributes: dict[str, Any] = {}
+    for role, (calls, input_tokens, output_tokens, cost) in _NAMES.items():
+        usage = run.roles[role].total()
+        if usage.lm_calls == 0:
+            continue
+        attributes[calls] = usage.lm_calls
+        attributes[input_tokens] = usage.input_tokens
+        attributes[output_tokens] = usage.output_tokens
+        if usage.cost or not usage.cost_unknown_calls:
+            attributes[cost] = usage.cost
+    return attributes
+
+
+def _running_modules(active: ActiveCall) -> Iterator[object]:
+    module = active.module
+    while module is not None:
+        yield module.instance
+        module = module.caller
+
+
+def _is_program(module: object, example: ExamplePlace) -> bool:
+    if example.is_copied:
+        return type(module) is type(example.program)
+    return module is example.program

@@ -1,0 +1,117 @@
+"""What stands in a DSPy class or module in the place of a callable whose calls are recorded."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import operator
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper[..., Any]
+    _FunctionWrapper = wrapt.FunctionWrapper[..., Any]
+else:
+    # wrapt's classes take parameters in their stubs alone.
+    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper
+    _FunctionWrapper = wrapt.FunctionWrapper
+
+__all__ = ["TracedAttribute", "TracedMethod"]
+
+
+class BoundTracedMethod(_BoundFunctionWrapper):
+    """A bound method that copies and pickles as DSPy's own bound method does."""
+
+    def __copy__(self) -> BoundTracedMethod:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return getattr(copy.deepcopy(self._holder(), memo), self.__name__)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return getattr, (self._holder(), self.__name__)
+
+    def _holder(self) -> Any:
+        """Return what the method was taken from: the object it is bound to, else the class."""
+        bound_to = getattr(self.__wrapped__, "__self__", None)
+        return self._self_owner if bound_to is None else bound_to
+
+
+_bind: Any = _FunctionWrapper.__get__
+"""Asked for once: ``super()`` takes its time, on every call."""
+
+
+class TracedMethod(_FunctionWrapper):
+    """A function wrapper that copies as a plain function does, and pickles as the name that it stands under.
+
+    Methods are pickled this way in the contents of a class alone, which ``cloudpickle`` saves by value: it takes a
+    wrapped function for the function itself, and of a wrapped class method it gets the original here.
+    """
+
+    __bound_function_wrapper__ = BoundTracedMethod
+
+    def __init__(self, wrapped: Any, handler: Callable[..., Any], owner: object, patcher: object) -> None:
+        super().__init__(wrapped, handler)
+        self._self_patcher = patcher
+        self._self_on_class: Any = None
+        if isinstance(owner, type) and inspect.isfunction(wrapped):
+            self._self_on_class = super().__get__(None, owner)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        # A function is one object, whatever class it is read from: "has it been overridden?" is asked with ``is``.
+        if instance is None and self._self_on_class is not None:
+            return self._self_on_class
+        return _bind(self, instance, owner)
+
+    def belongs_to(self, patcher: object) -> bool:
+        """Whether this patcher put it there."""
+        return self._self_patcher is patcher
+
+    def __copy__(self) -> TracedMethod:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TracedMethod:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        if isinstance(self.__wrapped__, (classmethod, staticmethod)):
+            return operator.itemgetter(0), ((self.__wrapped__,),)
+        return str(self.__qualname__)
+
+
+class TracedAttribute:
+    """A descriptor that hands out the callable that each instance keeps under a name, so that its calls are recorded.
+
+    It is a data descriptor, so it comes before the instance's own ``__dict__``. It reads and writes that, and the
+    instance holds exactly what it would hold without it: copies, pickles and saved files are as they were.
+    """
+
+    __slots__ = ("_handler", "_name")
+
+    def __init__(self, name: str, handler: Callable[..., Any]) -> None:
+        self._name = name
+        self._handler = handler
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None or self._name not in vars(instance):
+            name = owner.__name__ if owner is not None else type(instance).__name__
+            raise AttributeError(f"{name!r} object has no attribute {self._name!r}")
+        value = vars(instance)[self._name]
+        if not callable(value):
+            return value
+
+        def handle(wrapped: Any, _: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]) -> Any:
+            return self._handler(wrapped, instance, arguments, keyword_arguments)
+
+        return _FunctionWrapper(value, handle)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self._name] = value
+
+    def __delete__(self, instance: Any) -> None:
+        if self._name not in vars(instance):
+            raise AttributeError(self._name)
+        del vars(instance)[self._name]
