@@ -183,7 +183,8 @@ def embeddings_body(answer: Answer) -> dict[str, Any]:
         {"object": "embedding", "index": index, "embedding": _base64(vector) if encoded else vector}
         for index, vector in enumerate(vectors)
     ]
-    return {"object": "list", "data": data, "model": answer.request.body["model"], "usage": answer.usage}
+    usage = {"usage": answer.usage} if answer.replies[0].report_usage else {}
+    return {"object": "list", "data": data, "model": answer.request.body["model"], **usage}
 
 
 def _envelope(answer: Answer, kind: str, choices: list[dict[str, Any]], **changes: object) -> dict[str, Any]:

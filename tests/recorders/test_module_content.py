@@ -1,0 +1,77 @@
+"""Inputs and outputs of modules, where the application consents to record them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import dspy
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import StartTelemetry
+    from model_server import ModelServer
+    from recorded import Recorded
+
+
+class SupportDesk(dspy.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = dspy.ChainOfThought("question -> answer")
+
+    def forward(self, question: str, tone: str = "calm") -> Any:
+        return self.answer(question=question)
+
+    async def aforward(self, question: str, tone: str = "calm") -> Any:
+        return await self.answer.acall(question=question)
+
+
+class Plain(dspy.Module):
+    """A module without a language model."""
+
+    def forward(self, answer: Callable[[], Any]) -> Any:
+        return answer()
+
+
+def test_without_consent_no_content_is_recorded(telemetry: Recorded, lm: dspy.LM, model_server: ModelServer) -> None:
+    SupportDesk()(question="Where is my parcel?")
+    reply = model_server.requests[0].texts[0]
+    everything = telemetry.everything()
+    assert "gpt-4o-mini" in everything
+    assert "my parcel" not in everything
+    assert reply not in everything
+
+
+def test_with_consent_inputs_and_outputs_are_recorded(start_telemetry: StartTelemetry, lm: dspy.LM) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    prediction = SupportDesk()("Where?", tone="warm")
+    answer = {"reasoning": prediction.reasoning, "answer": prediction.answer}
+    workflow = telemetry.attributes("invoke_workflow SupportDesk")
+    [question] = json.loads(workflow["gen_ai.input.messages"])
+    assert question["role"] == "user"
+    assert json.loads(question["parts"][0]["content"]) == {"question": "Where?", "tone": "warm"}
+    [reply] = json.loads(workflow["gen_ai.output.messages"])
+    assert reply["role"] == "assistant"
+    assert json.loads(reply["parts"][0]["content"]) == answer
+    thought = telemetry.attributes("ChainOfThought question -> answer")
+    assert json.loads(thought["dspy.module.inputs"]) == {"question": "Where?"}
+    assert json.loads(thought["dspy.module.outputs"]) == answer
+
+
+def test_settings_of_a_predictors_call_are_no_inputs(start_telemetry: StartTelemetry, lm: dspy.LM) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    demos = [dspy.Example(question="1 + 1?", answer="2")]
+    dspy.Predict("question -> answer")(question="Where?", demos=demos, config={"temperature": 0.5}, lm=lm)
+    inputs = telemetry.attributes("Predict question -> answer")["dspy.module.inputs"]
+    assert json.loads(inputs) == {"question": "Where?"}
+
+
+@pytest.mark.parametrize(
+    "value", [None, "text", 7, [1, 2], {"a": 1}, ("prediction", ["trace"]), object(), print], ids=repr
+)
+def test_a_module_may_return_anything(value: Any, start_telemetry: StartTelemetry) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    assert Plain()(lambda: value) is value
+    assert telemetry.tree() == "invoke_workflow Plain"

@@ -1,0 +1,217 @@
+"""The path of a module is spelled as ``named_predictors()`` spells it, whatever the program is made of."""
+
+from __future__ import annotations
+
+import copy
+import gc
+from typing import TYPE_CHECKING, Any
+
+import dspy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opentelemetry.instrumentation.dspy import paths
+from opentelemetry.instrumentation.dspy.context import RunningModule
+from opentelemetry.instrumentation.dspy.paths import path_of
+
+if TYPE_CHECKING:
+    from recorded import Recorded
+
+QUESTION = "question -> answer"
+
+
+class Program(dspy.Module):
+    """A module with whatever attributes it is given."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__()
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def forward(self, **options: Any) -> Any:
+        return dspy.Prediction(answer="none")
+
+
+def predictor() -> dspy.Predict:
+    return dspy.Predict(QUESTION)
+
+
+def path_from(root: Any, *modules: Any) -> str | None:
+    """The path of the last module, where each of them is called by the one before it."""
+    running = RunningModule(root, None, {})
+    for module in modules:
+        running = RunningModule(module, running, {})
+    return running.path
+
+
+def test_the_outermost_module_has_no_path() -> None:
+    assert path_from(predictor()) is None
+
+
+def test_attributes_lists_and_dicts_are_spelled_as_dspy_spells_them() -> None:
+    program = Program(
+        first=predictor(),
+        steps=[predictor(), dspy.ChainOfThought(QUESTION)],
+        pair=(predictor(), predictor()),
+        by_name={"short": predictor(), "it's": predictor(), 3: predictor()},
+        inner=Program(deep=Program(predict=predictor())),
+    )
+    spelled = [(path_from(program, module), name) for name, module in program.named_predictors()]
+    assert [path for path, _ in spelled] == [name for _, name in spelled]
+    assert [path for path, _ in spelled] == [
+        "first",
+        "steps[0]",
+        "steps[1].predict",
+        "pair[0]",
+        "pair[1]",
+        "by_name['short']",
+        "by_name['it's']",
+        "by_name['3']",
+        "inner.deep.predict",
+    ]
+
+
+def test_the_way_through_the_callers_does_not_matter() -> None:
+    leaf = predictor()
+    inner = Program(leaf=leaf)
+    program = Program(inner=inner)
+    assert path_from(program, inner, leaf) == path_from(program, leaf) == "inner.leaf"
+    assert path_from(inner, leaf) == "leaf"
+
+
+def test_a_module_that_two_others_share_is_called_after_its_caller() -> None:
+    shared = predictor()
+    left, right = Program(shared=shared), Program(shared=shared)
+    program = Program(left=left, right=right)
+    assert path_from(program, left, shared) == "left.shared"
+    assert path_from(program, right, shared) == "right.shared"
+    assert path_from(program, shared) == "left.shared"
+
+
+def test_a_module_made_on_the_way_has_no_path_and_neither_has_what_is_below_it() -> None:
+    program = Program(first=predictor())
+    made = dspy.ChainOfThought(QUESTION)
+    assert path_from(program, made) is None
+    assert path_from(program, made, made.predict) is None
+    assert path_from(program, made, program.first) == "first"
+
+
+def test_a_module_that_the_application_keeps_elsewhere_has_no_path() -> None:
+    class Slotted:
+        __slots__ = ("module",)
+
+        def __init__(self) -> None:
+            self.module = predictor()
+
+    holder = Slotted()
+    assert path_from(Program(holder=holder, name="text", number=3), holder.module) is None
+
+
+def test_deep_copies_have_paths_of_their_own() -> None:
+    program = Program(steps=[predictor(), predictor()])
+    copied = copy.deepcopy(program)
+    assert path_from(copied, copied.steps[1]) == "steps[1]"
+    assert path_from(copied, program.steps[1]) is None
+
+
+def test_a_program_that_is_changed_while_it_is_in_use_has_the_paths_of_now() -> None:
+    one, two = predictor(), predictor()
+    program = Program(steps=[one, two])
+    assert [path_from(program, one), path_from(program, two)] == ["steps[0]", "steps[1]"]
+    program.steps.reverse()
+    assert [path_from(program, one), path_from(program, two)] == ["steps[1]", "steps[0]"]
+    program.steps = {"one": one}
+    assert [path_from(program, one), path_from(program, two)] == ["steps['one']", None]
+    program.late = two
+    del program.steps
+    assert [path_from(program, one), path_from(program, two)] == [None, "late"]
+
+
+def test_modules_that_refer_to_each_other_are_found_and_looked_through_once() -> None:
+    program = Program(child=Program(leaf=predictor()))
+    program.child.parent = program
+    program.child.children = [program.child]
+    assert path_from(program, program.child.leaf) == "child.leaf"
+    assert path_from(program, predictor()) is None
+
+
+def test_no_module_is_kept_alive_nor_remembered() -> None:
+    gc.collect()
+    known = len(paths._places)
+    program = Program(steps=[predictor(), predictor()])
+    assert path_from(program, program.steps[1]) == "steps[1]"
+    assert len(paths._places) == known + 1
+    dropped = program.steps.pop(0)
+    places = paths._places.get(program)
+    assert places is not None
+    assert len(places) == 2
+    del dropped
+    gc.collect()
+    assert len(places) == 1
+    del program, places
+    gc.collect()
+    assert len(paths._places) == known
+
+
+Shape = dict[str, Any]
+
+names = st.sampled_from(["a", "b", "c"])
+leaves = st.sampled_from(["predictor", "shared predictor", "text"])
+
+
+def shapes_around(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Shape]:
+    """Attributes of a program: modules, and lists and dicts of them."""
+    by_key = st.dictionaries(names, inner, max_size=2).map(lambda shapes: ("dict", shapes))
+    return st.dictionaries(names, st.one_of(inner, st.lists(inner, max_size=3), by_key), max_size=3)
+
+
+def built(shape: Any, shared: dspy.Predict) -> Any:
+    """What a shape stands for; ``shared`` is one and the same predictor wherever it stands."""
+    if isinstance(shape, str):
+        return {"predictor": predictor(), "shared predictor": shared, "text": "no module"}[shape]
+    if isinstance(shape, list):
+        return [built(item, shared) for item in shape]
+    if isinstance(shape, tuple):
+        return {key: built(item, shared) for key, item in shape[1].items()}
+    return Program(**{name: built(item, shared) for name, item in shape.items()})
+
+
+@given(shapes_around(st.recursive(leaves, shapes_around, max_leaves=12)))
+def test_every_predictor_of_every_program_has_the_path_that_dspy_gives_it(shape: Shape) -> None:
+    program = built(shape, predictor())
+    for name, module in program.named_predictors():
+        assert path_from(program, module) == name
+        # Again, from what is known now.
+        assert path_from(program, module) == name
+
+
+def test_the_spans_of_a_program_tell_the_paths(telemetry: Recorded) -> None:
+    class Nested(Program):
+        def forward(self, question: str) -> Any:
+            self.steps[0](question=question)
+            return self.thought(question=question)
+
+    class Outer(Program):
+        def forward(self, question: str) -> Any:
+            dspy.ChainOfThought(QUESTION)(question=question)
+            return self.nested(question=question)
+
+    answers = dspy.utils.DummyLM([{"reasoning": "so", "answer": "yes"}] * 3)
+    with dspy.context(lm=answers):
+        Outer(nested=Nested(steps=[predictor()], thought=dspy.ChainOfThought(QUESTION)))(question="Where?")
+    described = [(span.name, (span.attributes or {}).get("dspy.module.path")) for span in telemetry.spans]
+    assert [pair for pair in described if not pair[0].startswith("chat")] == [
+        ("invoke_workflow Outer", None),
+        ("ChainOfThought question -> answer", None),
+        ("Predict question -> reasoning, answer", None),
+        ("invoke_workflow Nested", "nested"),
+        ("Predict question -> answer", "nested.steps[0]"),
+        ("ChainOfThought question -> answer", "nested.thought"),
+        ("Predict question -> reasoning, answer", "nested.thought.predict"),
+    ]
+
+
+def test_path_of_takes_the_caller_directly() -> None:
+    program = Program(first=predictor())
+    assert path_of(program.first, RunningModule(program, None, {})) == "first"
+    assert path_of(program.first, None) is None
