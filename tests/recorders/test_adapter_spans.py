@@ -1,0 +1,78 @@
+"""Adapter calls as spans, which the user has to ask for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import dspy
+import pytest
+from adapter_events import JSON_ANSWER, NONSENSE, PARSE_ERROR, PREDICT, events, fallback, parse_error, replying
+from dspy.utils.exceptions import AdapterParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from conftest import StartTelemetry
+    from model_server import ModelServer
+
+ADAPTER_SPANS = "OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS"
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+async def test_adapter_calls_are_spans_if_the_user_asks_for_them(
+    start_telemetry: StartTelemetry,
+    lm: dspy.LM,
+    model_server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    is_async: bool,
+) -> None:
+    monkeypatch.setenv(ADAPTER_SPANS, "true")
+    telemetry = start_telemetry()
+    model_server.reply = replying(NONSENSE, JSON_ANSWER)
+    predict = dspy.Predict("question -> answer")
+    if is_async:
+        await predict.acall(question="Where?")
+    else:
+        predict(question="Where?")
+    assert telemetry.tree() == (
+        "Predict question -> answer\n"
+        "  ChatAdapter question -> answer\n"
+        "    chat gpt-4o-mini\n"
+        "    JSONAdapter question -> answer\n"
+        "      chat gpt-4o-mini"
+    )
+    assert telemetry.attributes("ChatAdapter question -> answer") == {
+        "dspy.adapter.name": "ChatAdapter",
+        "dspy.signature.fields": "question -> answer",
+    }
+    assert events(telemetry) == [parse_error("ChatAdapter"), fallback("ChatAdapter", "JSONAdapter")]
+
+
+def test_the_span_of_an_adapter_that_gives_up_is_failed(
+    start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADAPTER_SPANS, "TRUE")
+    telemetry = start_telemetry()
+    model_server.reply = replying(NONSENSE)
+    with dspy.context(adapter=dspy.JSONAdapter()), pytest.raises(AdapterParseError):
+        dspy.Predict("question -> answer")(question="Where?")
+    assert telemetry.attributes("JSONAdapter question -> answer")["error.type"] == PARSE_ERROR
+
+
+@pytest.mark.complaints
+def test_a_wrong_value_of_the_option_is_explained(
+    start_telemetry: StartTelemetry, lm: dspy.LM, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(ADAPTER_SPANS, "maybe")
+    telemetry = start_telemetry()
+    assert warnings(caplog.records) == [
+        "OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS='maybe' is not valid: it takes true or false. "
+        "The default, false, is used."
+    ]
+    dspy.Predict("question -> answer")(question="Where?")
+    assert telemetry.tree() == f"{PREDICT}\n  chat gpt-4o-mini"
+
+
+def warnings(records: Iterable[logging.LogRecord]) -> list[str]:
+    return [record.getMessage() for record in records if record.levelno >= logging.WARNING]

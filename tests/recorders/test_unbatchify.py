@@ -1,0 +1,168 @@
+"""``Unbatchify``: one thread does the work of many callers, and its batches are linked to them."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import dspy
+import pytest
+from dspy.utils.unbatchify import Unbatchify
+from recorded import attributes_of
+
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor, usage_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from recorded import Recorded
+
+
+class Answers(dspy.Module):
+    """A program that answers a batch of questions with one call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.predict = dspy.Predict("questions: list[str] -> answers: list[str]")
+
+    def forward(self, questions: list[str]) -> list[str]:
+        self.predict(questions=questions)
+        return [f"{question}!" for question in questions]
+
+
+ANSWERS = """\
+  invoke_workflow Answers
+    Predict questions -> answers
+      chat gpt-4o-mini"""
+
+
+@pytest.fixture
+def unbatchify() -> Iterator[Unbatchify]:
+    """It waits until it has three items; its thread is told to stop, and not waited for."""
+    made = Unbatchify(lambda batch: Answers()(questions=batch), max_batch_size=3, max_wait_time=10)
+    yield made
+    made.stop_event.set()
+
+
+def callers_of(span: ReadableSpan) -> set[int]:
+    return {link.context.span_id for link in span.links}
+
+
+def ask_at_once(unbatchify: Unbatchify, telemetry: Recorded, *questions: str) -> list[str]:
+    """Ask from one thread each, every one in a trace of its own."""
+    tracer = telemetry.tracer_provider.get_tracer("app")
+
+    def ask(question: str) -> str:
+        with tracer.start_as_current_span(f"GET {question}"):
+            return str(unbatchify(question))
+
+    with ThreadPoolExecutor(len(questions)) as pool:
+        return list(pool.map(ask, questions))
+
+
+def test_a_batch_of_several_traces_is_a_trace_of_its_own_with_links_to_its_callers(
+    telemetry: Recorded, lm: dspy.LM, unbatchify: Unbatchify
+) -> None:
+    with usage_scope() as usage:
+        assert ask_at_once(unbatchify, telemetry, "a", "b", "c") == ["a!", "b!", "c!"]
+    batch = telemetry.span("Unbatchify")
+    requests = [span for span in telemetry.spans if span.name.startswith("GET")]
+    assert f"Unbatchify\n{ANSWERS}" in telemetry.tree()
+    assert batch.parent is None
+    assert callers_of(batch) == {span.context.span_id for span in requests}
+    assert attributes_of(batch)["dspy.batch.size"] == 3
+    assert attributes_of(batch)["dspy.usage.lm_calls"] == 1
+    assert usage.lm_calls == 0  # the standard pool of this test carries no scope to the callers
+
+
+def test_a_batch_of_one_trace_stays_in_it(telemetry: Recorded, lm: dspy.LM, unbatchify: Unbatchify) -> None:
+    class Ask(dspy.Module):
+        def forward(self, question: str) -> str:
+            return str(unbatchify(question))
+
+    Ask().batch(
+        [dspy.Example(question=question).with_inputs("question") for question in ("a", "b", "c")],
+        num_threads=3,
+        disable_progress_bar=True,
+    )
+    assert len({span.context.trace_id for span in telemetry.spans}) == 1
+    batch = telemetry.span("Unbatchify")
+    callers = telemetry.named("invoke_workflow Ask")
+    assert callers_of(batch) == {span.context.span_id for span in callers}
+    assert batch.parent is not None
+    assert batch.parent.span_id in callers_of(batch)
+    assert telemetry.attributes("Parallel")["dspy.usage.lm_calls"] == 1
+
+
+def test_one_caller_alone_has_the_batch_in_its_tree(telemetry: Recorded, lm: dspy.LM) -> None:
+    with (
+        Unbatchify(lambda batch: Answers()(questions=batch), max_batch_size=1) as alone,
+        telemetry.tracer_provider.get_tracer("app").start_as_current_span("request"),
+    ):
+        assert alone("a") == "a!"
+    assert telemetry.tree() == "request\n" + "\n".join(f"  {line}" for line in f"Unbatchify\n{ANSWERS}".splitlines())
+
+
+def test_a_scope_around_callers_of_several_traces_counts_their_batch(
+    telemetry: Recorded, lm: dspy.LM, unbatchify: Unbatchify
+) -> None:
+    """Two threads of DSPy's carry the scope; the application gives each of them a trace of its own."""
+    tracer = telemetry.tracer_provider.get_tracer("app")
+    scopes = []
+
+    class Ask(dspy.Module):
+        def forward(self, question: str) -> str:
+            return str(unbatchify(question))
+
+    def ask(question: str) -> Any:
+        from opentelemetry.context import get_current
+        from opentelemetry.trace import INVALID_SPAN, set_span_in_context
+
+        outside = set_span_in_context(INVALID_SPAN, get_current())
+        with tracer.start_as_current_span(f"GET {question}", outside), usage_scope() as usage:
+            scopes.append(usage)
+            return Ask()(question=question)
+
+    with usage_scope() as around:
+        parallel = dspy.Parallel(num_threads=3, disable_progress_bar=True)
+        parallel([(ask, (question,)) for question in ("a", "b", "c")])
+    assert telemetry.span("Unbatchify").parent is None
+    assert around.lm_calls == 1
+    assert [usage.lm_calls for usage in scopes] == [0, 0, 0]
+
+
+def test_a_batch_that_fails_is_an_error_of_its_own_span(telemetry: Recorded) -> None:
+    def fail(batch: list[Any]) -> list[Any]:
+        raise ValueError(f"no answer to {batch}")
+
+    with Unbatchify(fail, max_batch_size=1) as failing, pytest.raises(ValueError, match="no answer"):
+        failing("a")
+    assert telemetry.tree() == "Unbatchify [ERROR ValueError: no answer to ['a']]"
+
+
+def test_the_function_of_an_unbatchify_is_handed_out_and_kept_as_it_was(telemetry: Recorded) -> None:
+    def double(batch: list[int]) -> list[int]:
+        return [2 * item for item in batch]
+
+    with Unbatchify(double) as doubling:
+        assert vars(doubling)["batch_fn"] is double
+        assert doubling.batch_fn == double
+        assert doubling.batch_fn([1, 2]) == [2, 4]
+        assert telemetry.spans == []
+        doubling.batch_fn = list
+        assert doubling(7) == 7
+        DSPyInstrumentor().uninstrument()
+        assert doubling.batch_fn is list
+        assert doubling(8) == 8
+    assert "batch_fn" not in vars(Unbatchify)
+    assert [span.name for span in telemetry.spans] == ["Unbatchify"]
+
+
+def test_one_that_was_made_before_the_instrumentation_is_recorded_too(start_telemetry: Any) -> None:
+    with Unbatchify(list, max_batch_size=1) as earlier:
+        telemetry = start_telemetry()
+        assert earlier("a") == "a"
+        assert threading.current_thread() is not earlier.worker_thread
+    assert telemetry.tree() == "Unbatchify"
