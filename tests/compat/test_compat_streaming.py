@@ -1,0 +1,165 @@
+"""Streamed calls: marked as such, timed chunk by chunk, and ended whatever their consumer does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dspy
+import pytest
+from capabilities import STREAMED_USAGE
+from model_server import Failure
+from opentelemetry.trace import StatusCode
+from streams import Held, Teller, everything, leave_after_one, spans_ended
+
+if TYPE_CHECKING:
+    from conftest import MakeLM
+    from model_server import ModelServer
+    from recorded import Recorded
+
+CHAT = "chat gpt-4o-mini"
+FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
+LATER_CHUNKS = "gen_ai.client.operation.time_per_output_chunk"
+
+
+def chunks_of(values: list[Any]) -> list[Any]:
+    return [value for value in values if not isinstance(value, (dspy.Prediction, dspy.streaming.StatusMessage))]
+
+
+def assert_streamed(telemetry: Recorded, chunks: int) -> None:
+    attributes = telemetry.attributes(CHAT)
+    assert attributes["gen_ai.request.stream"] is True
+    [first] = telemetry.metric_points(FIRST_CHUNK)
+    [later] = telemetry.metric_points(LATER_CHUNKS)
+    assert (first.count, later.count) == (1, chunks - 1)
+    assert attributes["gen_ai.response.time_to_first_chunk"] == first.sum
+    assert attributes["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+@pytest.mark.parametrize("is_async_program", [False, True], ids=["sync program", "async program"])
+async def test_a_streamed_call_is_timed_chunk_by_chunk(
+    telemetry: Recorded, make_lm: MakeLM, is_async_program: bool
+) -> None:
+    make_lm()
+    program = dspy.streamify(dspy.Predict("question -> answer"), is_async_program=is_async_program)
+    values = await everything(program, question="Where?")
+    assert isinstance(values[-1], dspy.Prediction)
+    assert telemetry.tree() == f"Predict question -> answer\n  {CHAT}"
+    assert_streamed(telemetry, chunks=len(chunks_of(values)))
+
+
+def test_a_consumer_that_is_not_async_has_the_same(telemetry: Recorded, make_lm: MakeLM) -> None:
+    make_lm()
+    program = dspy.streamify(dspy.Predict("question -> answer"), async_streaming=False)
+    values = list(program(question="Where?"))
+    assert_streamed(telemetry, chunks=len(chunks_of(values)))
+
+
+async def test_listeners_hear_what_they_would_hear_and_the_chunks_are_the_models(
+    telemetry: Recorded, make_lm: MakeLM
+) -> None:
+    make_lm()
+    listener = dspy.streaming.StreamListener(signature_field_name="answer")
+    program = dspy.streamify(dspy.Predict("question -> answer"), stream_listeners=[listener])
+    values = await everything(program, question="Where?")
+    assert "".join(value.chunk for value in values[:-1]).strip() == values[-1].answer
+    assert telemetry.attributes(CHAT)["gen_ai.request.stream"] is True
+    [later] = telemetry.metric_points(LATER_CHUNKS)
+    assert later.count > len(values)
+
+
+async def test_each_call_of_a_streamed_program_is_timed_on_its_own(telemetry: Recorded, make_lm: MakeLM) -> None:
+    class Chain(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = dspy.Predict("question -> draft")
+            self.second = dspy.ChainOfThought("draft -> answer")
+
+        def forward(self, question: str) -> dspy.Prediction:
+            return self.second(draft=self.first(question=question).draft)
+
+    make_lm()
+    await everything(dspy.streamify(Chain()), question="Where?")
+    assert telemetry.tree() == (
+        "invoke_workflow Chain\n"
+        f"  Predict question -> draft\n    {CHAT}\n"
+        f"  ChainOfThought draft -> answer\n    Predict draft -> reasoning, answer\n      {CHAT}"
+    )
+    assert [(span.attributes or {})["gen_ai.request.stream"] for span in telemetry.named(CHAT)] == [True, True]
+    [first] = telemetry.metric_points(FIRST_CHUNK)
+    assert first.count == 2
+
+
+@pytest.mark.parametrize("tracked", [False, True], ids=["untracked", "track_usage"])
+async def test_the_tokens_of_a_streamed_call_are_those_that_the_provider_reports(
+    telemetry: Recorded, model_server: ModelServer, make_lm: MakeLM, engine: dict[str, Any], tracked: bool
+) -> None:
+    make_lm()
+    dspy.configure(track_usage=tracked)
+    await everything(dspy.streamify(dspy.Predict("question -> answer")), question="Where?")
+    [request] = model_server.requests
+    assert request.usage is not None
+    reported = (request.usage["prompt_tokens"], request.usage["completion_tokens"])
+    attributes = telemetry.attributes(CHAT)
+    tokens = (attributes.get("gen_ai.usage.input_tokens"), attributes.get("gen_ai.usage.output_tokens"))
+    asked_for = "stream_options" in request.body
+    assert tokens == (reported if asked_for else (None, None))
+    native = STREAMED_USAGE.given and engine["engine"] == "auto"
+    assert asked_for == (native or (tracked and not dspy.__version__.startswith("2.")))
+    rolled_up = telemetry.attributes("Predict question -> answer")
+    assert rolled_up["dspy.usage.cost_unknown_calls"] == (0 if asked_for else 1)
+
+
+async def test_word_that_a_call_begins_is_not_its_first_chunk(telemetry: Recorded, make_lm: MakeLM) -> None:
+    make_lm()
+    program = dspy.streamify(dspy.Predict("question -> answer"), status_message_provider=Teller())
+    values = await everything(program, question="Where?")
+    told = [value.message for value in values if isinstance(value, dspy.streaming.StatusMessage)]
+    assert told == ["asking", "answered"]
+    assert_streamed(telemetry, chunks=len(chunks_of(values)))
+
+
+async def test_a_reply_from_the_cache_is_not_streamed(telemetry: Recorded, make_lm: MakeLM) -> None:
+    make_lm(cache=True)
+    program = dspy.streamify(dspy.Predict("question -> answer"), status_message_provider=Teller())
+    await everything(program, question="Where?")
+    telemetry.clear()
+    await everything(program, question="Where?")
+    attributes = telemetry.attributes(CHAT)
+    assert attributes["dspy.cache.hit"] is True
+    assert [name for name in attributes if "stream" in name or "chunk" in name] == []
+
+
+async def test_a_program_that_does_not_stream_has_no_streamed_calls(telemetry: Recorded, make_lm: MakeLM) -> None:
+    make_lm()
+    dspy.Predict("question -> answer")(question="Where?")
+    assert [name for name in telemetry.attributes(CHAT) if "stream" in name or "chunk" in name] == []
+    assert telemetry.metric_points(FIRST_CHUNK) == []
+
+
+async def test_a_stream_that_fails_before_its_first_chunk_was_one(
+    telemetry: Recorded, model_server: ModelServer, make_lm: MakeLM
+) -> None:
+    make_lm()
+    model_server.fail_when(lambda request: True, Failure(400))
+    program = dspy.streamify(dspy.Predict("question -> answer"), is_async_program=True)
+    with pytest.raises(BaseException, match=r".+"):
+        await everything(program, question="Where?")
+    assert telemetry.named(CHAT) != []
+    for span in telemetry.named(CHAT):
+        assert span.status.status_code is StatusCode.ERROR
+        assert (span.attributes or {})["gen_ai.request.stream"] is True
+        assert "gen_ai.response.time_to_first_chunk" not in (span.attributes or {})
+
+
+@pytest.mark.parametrize("by", ["closing", "cancelling"])
+@pytest.mark.parametrize("is_async_program", [False, True], ids=["sync program", "async program"])
+async def test_a_consumer_that_leaves_early_leaves_no_open_span(
+    telemetry: Recorded, model_server: ModelServer, make_lm: MakeLM, is_async_program: bool, by: str
+) -> None:
+    make_lm()
+    program = dspy.streamify(dspy.Predict("question -> answer"), is_async_program=is_async_program)
+    async with spans_ended(telemetry, 2):
+        await leave_after_one(program, Held(model_server), by=by, question="Where?")
+    span = telemetry.span(CHAT)
+    assert span.status.status_code is StatusCode.ERROR
+    assert telemetry.attributes(CHAT)["gen_ai.request.stream"] is True
