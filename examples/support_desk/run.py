@@ -29,6 +29,7 @@ CACHED = re.compile(r"([\d,]+) cache hit")
 TOKENS_IN = re.compile(r"([\d,]+) \S+ [\d,]+ tokens")
 TOKENS_OUT = re.compile(r"([\d,]+) tokens")
 COST = re.compile(r"(?<!saved )\$([\d,.]*\d)")
+UNPRICED = re.compile(r"([\d,]+) calls? of unknown price")
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -78,13 +79,16 @@ def pieces(descriptor: int) -> Iterator[bytes]:
 def totals(output: str) -> str:
     """The sums over all traces in the output of the program."""
     traces = TOTAL.findall(COLOURS.sub("", output))
-    calls, cached, tokens_in, tokens_out, cost = (
+    calls, cached, tokens_in, tokens_out, cost, unpriced = (
         sum(float(figure.replace(",", "")) for trace in traces for figure in pattern.findall(trace))
-        for pattern in (CALLS, CACHED, TOKENS_IN, TOKENS_OUT, COST)
+        for pattern in (CALLS, CACHED, TOKENS_IN, TOKENS_OUT, COST, UNPRICED)
     )
+    prices = [f"${cost:.4f}"] if cost or not unpriced else []
+    if unpriced:
+        prices.append(f"{unpriced:,.0f} calls of unknown price")
     return (
         f"{len(traces)} traces, {calls:,.0f} LM calls ({cached:,.0f} from the cache), "
-        f"{tokens_in:,.0f} tokens in and {tokens_out:,.0f} out, ${cost:.4f}"
+        f"{tokens_in:,.0f} tokens in and {tokens_out:,.0f} out, {' and '.join(prices)}"
     )
 
 
@@ -97,7 +101,8 @@ def main() -> int:
         if os.environ.get(ENDPOINT):
             print(f"Sent to {os.environ[ENDPOINT]} as well.")
         else:
-            print(f"The same in Jaeger, after docker compose up -d: {ENDPOINT}=http://localhost:4318 make demo")
+            demo = "make demo MODEL=local" if os.environ.get("DEMO_MODEL") == "local" else "make demo"
+            print(f"The same in Jaeger, after docker compose up -d: {ENDPOINT}=http://localhost:4318 {demo}")
     return code
 
 
