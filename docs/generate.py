@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -12,9 +13,9 @@ TARGET = ROOT / "docs" / "telemetry.md"
 
 INTRODUCTION = """# What this library emits beside the GenAI conventions
 
-Made from `semconv.py` by `python docs/generate.py`; do not edit. The attributes, metrics and events of the OpenTelemetry
-GenAI conventions stand on the same spans and are emitted by `opentelemetry-util-genai`. Two proposed names of the
-conventions are marked as such.
+Made from `semconv.py` by `python docs/generate.py`; do not edit. The attributes, metrics and events of the
+OpenTelemetry GenAI conventions stand on the same spans and are emitted by `opentelemetry-util-genai`. What is proposed
+for the conventions, and not in them yet, is marked as such.
 """
 
 
@@ -36,7 +37,7 @@ def names() -> list[Name]:
     ]
     body = ast.parse(text).body
     found = []
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in pairwise(body):
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.value, ast.Constant):
             continue
         assert isinstance(following, ast.Expr), f"line {statement.lineno} has no description below it"

@@ -1,0 +1,1 @@
+"""What the instrumentation costs: beside no instrumentation, two other instrumentations of DSPy, and the bare SDK."""
