@@ -28,6 +28,7 @@ def compat(session: nox.Session, dspy: str) -> None:
 
 
 _TEST_PACKAGES = (
+    "numpy>=1.26",
     "opentelemetry-sdk>=1.43,<2",
     "pytest>=8",
     "pytest-asyncio>=0.24",
