@@ -14,8 +14,9 @@ import dspy
 import pytest
 from dspy.utils import DummyLM
 
-from opentelemetry.instrumentation.dspy import Usage, predictions, span_context_of, telemetry_context, usage_scope
+from opentelemetry.instrumentation.dspy import Usage, span_context_of, telemetry_context, usage_scope
 from opentelemetry.instrumentation.dspy.context import NO_CALL, current_call
+from opentelemetry.instrumentation.dspy.programs import predictions
 
 if TYPE_CHECKING:
     from model_server import ModelServer

@@ -12,7 +12,7 @@ import pytest
 
 from opentelemetry.instrumentation.dspy.config import Options
 from opentelemetry.instrumentation.dspy.content import Content
-from opentelemetry.instrumentation.dspy.messages import input_messages, output_messages, tool_definitions
+from opentelemetry.instrumentation.dspy.content.messages import input_messages, output_messages, tool_definitions
 
 if TYPE_CHECKING:
     from opentelemetry.instrumentation.dspy.config import Redact

@@ -7,7 +7,7 @@ from typing import Any
 import dspy
 import pytest
 
-from opentelemetry.instrumentation.dspy.module_classes import ModuleKind, classify
+from opentelemetry.instrumentation.dspy.programs.module_classes import ModuleKind, classify
 
 WORKFLOW, AGENT, BUILT_IN = ModuleKind.WORKFLOW, ModuleKind.AGENT, ModuleKind.BUILT_IN
 

@@ -10,9 +10,9 @@ import dspy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opentelemetry.instrumentation.dspy import paths
 from opentelemetry.instrumentation.dspy.context import RunningModule
-from opentelemetry.instrumentation.dspy.paths import path_of
+from opentelemetry.instrumentation.dspy.programs import paths
+from opentelemetry.instrumentation.dspy.programs.paths import path_of
 
 if TYPE_CHECKING:
     from recorded import Recorded

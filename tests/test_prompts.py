@@ -14,7 +14,7 @@ import pydantic
 import pytest
 
 from opentelemetry.instrumentation.dspy.context import RunningModule
-from opentelemetry.instrumentation.dspy.prompts import prompt_name, prompt_version
+from opentelemetry.instrumentation.dspy.programs.prompts import prompt_name, prompt_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ PROGRAM = """
 import dspy
 from typing import Literal
 from opentelemetry.instrumentation.dspy.context import RunningModule
-from opentelemetry.instrumentation.dspy.prompts import prompt_version
+from opentelemetry.instrumentation.dspy.programs.prompts import prompt_version
 
 class Verdict(dspy.Signature):
     '''Judge the answer.'''

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from opentelemetry.instrumentation.dspy.providers import ModelIdentity, ServerAddress, identify, server_address
+from opentelemetry.instrumentation.dspy.language_models.providers import (
+    ModelIdentity,
+    ServerAddress,
+    identify,
+    server_address,
+)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import dspy
 import pytest
 
-from opentelemetry.instrumentation.dspy import signatures
-from opentelemetry.instrumentation.dspy.signatures import describe, describe_answer
+from opentelemetry.instrumentation.dspy.programs import signatures
+from opentelemetry.instrumentation.dspy.programs.signatures import describe, describe_answer
 
 if TYPE_CHECKING:
     from recorded import Recorded

@@ -12,8 +12,8 @@ from dspy.experimental import TypeSafe
 from dspy.lm15 import AnthropicLM, RouterConfig
 from provider_server import ProviderServer, reply_body
 
-from opentelemetry.instrumentation.dspy.native_engine import engine_provider, route_of
-from opentelemetry.instrumentation.dspy.providers import identify, own_provider, response_model
+from opentelemetry.instrumentation.dspy.language_models.native_engine import engine_provider, route_of
+from opentelemetry.instrumentation.dspy.language_models.providers import identify, own_provider, response_model
 
 if TYPE_CHECKING:
     from model_server import ModelServer

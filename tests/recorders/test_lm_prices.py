@@ -10,7 +10,8 @@ import pytest
 from model_server import Reply
 from provider_server import ProviderServer, reply_body
 
-from opentelemetry.instrumentation.dspy import prices, usage_scope
+from opentelemetry.instrumentation.dspy import usage_scope
+from opentelemetry.instrumentation.dspy.language_models import prices
 
 if TYPE_CHECKING:
     from model_server import ModelServer, Request
@@ -109,13 +110,16 @@ def test_without_that_package_the_price_is_not_known(telemetry: Recorded, no_pri
     assert telemetry.metric_points("gen_ai.client.operation.cost") == []
 
 
-def test_a_deployment_has_the_price_of_the_model_that_answered(
-    telemetry: Recorded, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model_server.reply = lambda request: Reply(text="There it is.", body_update={"model": "gpt-4o-mini-2024-07-18"})
-    language_model(model_server, "openai/our-deployment")("Where?")
-    expected = 4 * INPUT_PRICE + 3 * OUTPUT_PRICE
-    assert cost_of(telemetry, "chat our-deployment") == (pytest.approx(expected), "USD", "local")
+def test_a_deployment_has_the_price_of_the_model_that_answered(telemetry: Recorded) -> None:
+    from dspy.lm15 import AnthropicLM
+
+    with ProviderServer(reply_body("anthropic_messages")) as server:
+        engine = AnthropicLM(api_key="test-key", base_url=server.url)
+        dspy.LM("our-deployment", engine=engine, cache=False)("Where?")
+        dspy.LM("claude-sonnet-4-5", engine=engine, cache=False)("Where?")
+    price = cost_of(telemetry, "chat claude-sonnet-4-5")
+    assert price[0] > 0
+    assert cost_of(telemetry, "chat our-deployment") == price
 
 
 def test_a_model_that_nobody_prices_has_no_price(telemetry: Recorded, model_server: ModelServer) -> None:

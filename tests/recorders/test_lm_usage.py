@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from opentelemetry.instrumentation.dspy.token_usage import TokenUsage, add_up, split_by_modality, token_usage
+from opentelemetry.instrumentation.dspy.language_models.token_usage import (
+    TokenUsage,
+    add_up,
+    split_by_modality,
+    token_usage,
+)
 
 SHAPES: dict[str, tuple[Any, TokenUsage]] = {
     "chat completions": (

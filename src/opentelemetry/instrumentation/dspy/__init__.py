@@ -23,7 +23,7 @@ from .config import Options
 from .package import _instruments
 from .patching import Patcher
 from .peers import warn_of_peers
-from .predictions import span_context_of
+from .programs.predictions import span_context_of
 from .seams import embedding_backends, executed_tool_calls, interpreter_finders, mcp_sessions, seams, thread_pools
 from .telemetry import Telemetry
 from .usage import Usage, UsageScope

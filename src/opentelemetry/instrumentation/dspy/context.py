@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
 
-from .paths import path_of
+from .programs.paths import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-    from .agents import AgentRun
-    from .attempts import Attempts
-    from .documents import RetrievalCall
-    from .embedding_calls import EmbeddingCall
-    from .evaluations import Evaluation
+    from .content.documents import RetrievalCall
     from .lm_results import LMOutcome
-    from .optimizer_runs import OptimizerPlace
+    from .optimization.evaluations import Evaluation
+    from .optimization.optimizer_runs import OptimizerPlace
+    from .programs.agents import AgentRun
+    from .programs.attempts import Attempts
+    from .retrieving.embedding_calls import EmbeddingCall
     from .usage import UsageScope
 
 __all__ = [

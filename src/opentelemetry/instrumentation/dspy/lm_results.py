@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .native_engine import saved_usage, usage_of
-from .token_usage import TokenUsage, add_up, member, split_by_modality, token_usage
+from .language_models.native_engine import saved_usage, usage_of
+from .language_models.token_usage import TokenUsage, add_up, member, split_by_modality, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from .litellm_replies import ObservedLiteLLM, observed_getter
+from .language_models.litellm_replies import ObservedLiteLLM, observed_getter
 from .patching import Replacement, Seam
+from .programs.tool_calls import with_own_lookup
 from .recorders.adapter import AdapterRecorder, ParseRecorder, PromptRecorder, SchemaRecorder
 from .recorders.attempts import CopyRecorder, RewardRecorder
 from .recorders.avatar import AvatarEvaluationRecorder, AvatarExampleRecorder
@@ -43,7 +44,6 @@ from .recorders.signature import SignatureRecorder
 from .recorders.tool import ToolCallRecorder, ToolRecorder, ToolRequestRecorder
 from .recorders.unbatchify import BatchRecorder, CallerRecorder, WaitingCallers
 from .threads import ContextThreadPoolExecutor, ItemThreadPoolExecutor
-from .tool_calls import with_own_lookup
 
 if TYPE_CHECKING:
     from .patching import Patcher

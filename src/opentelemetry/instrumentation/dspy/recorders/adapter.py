@@ -14,7 +14,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..context import ActiveCall, AdapterCall, attach, current_call, detach, with_call
-from ..signatures import describe
+from ..programs.signatures import describe
 from ..spans import OpenSpan, open_span
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..context import current_call
-from ..paths import note_copy
+from ..programs.paths import note_copy
 
 if TYPE_CHECKING:
-    from ..attempts import Attempts
     from ..calls import Call
+    from ..programs.attempts import Attempts
 
 __all__ = ["CopyRecorder", "RewardRecorder"]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..calls import keyword_view
 from ..context import current_call
-from ..evaluation_results import ExampleOutcome
-from ..evaluations import Evaluation, OpenExample, open_example
-from ..optimizer_runs import OptimizerTrial, open_trial
-from ..scores import score_of
+from ..optimization.evaluation_results import ExampleOutcome
+from ..optimization.evaluations import Evaluation, OpenExample, open_example
+from ..optimization.optimizer_runs import OptimizerTrial, open_trial
+from ..optimization.scores import score_of
 
 if TYPE_CHECKING:
     from ..calls import Call

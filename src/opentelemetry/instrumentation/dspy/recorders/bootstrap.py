@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..context import current_call
-from ..evaluation_results import ExampleOutcome
-from ..evaluations import Evaluation, OpenExample, open_example
-from ..optimizer_runs import OptimizerTrial, open_trial
-from ..scores import score_of
+from ..optimization.evaluation_results import ExampleOutcome
+from ..optimization.evaluations import Evaluation, OpenExample, open_example
+from ..optimization.optimizer_runs import OptimizerTrial, open_trial
+from ..optimization.scores import score_of
 
 if TYPE_CHECKING:
     from ..calls import Call

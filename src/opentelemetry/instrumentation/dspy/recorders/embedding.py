@@ -8,8 +8,8 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 
 from .. import semconv
 from ..context import current_call, with_call
-from ..embedding_calls import EmbeddingCall, identify_function
-from ..providers import identify, server_address
+from ..language_models.providers import identify, server_address
+from ..retrieving.embedding_calls import EmbeddingCall, identify_function
 from ..spans import OpenInvocation, open_invocation
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 from .. import semconv
 from ..calls import keyword_view
 from ..context import ActiveCall, current_call, with_call
-from ..evaluation_results import metric_name
-from ..evaluations import Evaluation
-from ..optimizer_runs import OptimizerTrial, TrialKind, open_trial
-from ..scores import score_of
+from ..optimization.evaluation_results import metric_name
+from ..optimization.evaluations import Evaluation
+from ..optimization.optimizer_runs import OptimizerTrial, TrialKind, open_trial
+from ..optimization.scores import score_of
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope

@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..calls import keyword_view
-from ..candidates import Candidates
 from ..context import ActiveCall, current_call, with_call
-from ..evaluation_results import ExampleOutcome, outcome_of_pair
-from ..evaluations import Evaluation, OpenExample, open_example
-from ..example_runs import recording_examples
-from ..optimizer_runs import OptimizerRun, OptimizerTrial, TrialKind, open_trial
-from ..scores import score_of
+from ..optimization.candidates import Candidates
+from ..optimization.evaluation_results import ExampleOutcome, outcome_of_pair
+from ..optimization.evaluations import Evaluation, OpenExample, open_example
+from ..optimization.example_runs import recording_examples
+from ..optimization.optimizer_runs import OptimizerRun, OptimizerTrial, TrialKind, open_trial
+from ..optimization.scores import score_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

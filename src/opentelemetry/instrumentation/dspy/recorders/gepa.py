@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import semconv
 from ..context import current_call
-from ..optimizer_runs import OptimizerTrial, TrialKind, open_trial
+from ..optimization.optimizer_runs import OptimizerTrial, TrialKind, open_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,28 +13,28 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 )
 
 from .. import semconv
+from ..content.messages import input_messages, output_messages, tool_definitions
 from ..context import ActiveCall, LMCall, current_call, with_call
-from ..lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
+from ..language_models.lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
+from ..language_models.prices import estimate
+from ..language_models.providers import ModelIdentity, identify, own_provider, response_model, server_address
+from ..language_models.published_usage import with_published
+from ..language_models.requests import LMRequest, read_request, set_request_parameters
+from ..language_models.streams import StreamTiming, time_stream
 from ..lm_results import with_inner
-from ..messages import input_messages, output_messages, tool_definitions
-from ..module_classes import classify
-from ..prices import estimate
-from ..prompts import prompt_name, prompt_version
-from ..providers import ModelIdentity, identify, own_provider, response_model, server_address
-from ..published_usage import with_published
-from ..requests import LMRequest, read_request, set_request_parameters
-from ..roles import add_by_role, role_of
+from ..optimization.roles import add_by_role, role_of
+from ..programs.module_classes import classify
+from ..programs.prompts import prompt_name, prompt_version
 from ..spans import OpenInvocation, open_invocation
-from ..streams import StreamTiming, time_stream
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
     from opentelemetry.util.types import AttributeValue
 
+    from ..language_models.token_usage import TokenUsage
     from ..lm_results import LMOutcome
     from ..patching import Call
     from ..telemetry import Telemetry
-    from ..token_usage import TokenUsage
 
 __all__ = ["LMRecorder"]
 

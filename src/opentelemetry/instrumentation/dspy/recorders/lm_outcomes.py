@@ -13,6 +13,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..context import LMCall, current_call, lm_call_under_way
+from ..language_models.native_engine import route_of
 from ..lm_results import (
     outcome_of_call_result,
     outcome_of_decision,
@@ -20,7 +21,6 @@ from ..lm_results import (
     outcome_of_reply,
     outcome_of_typed_response,
 )
-from ..native_engine import route_of
 
 if TYPE_CHECKING:
     from ..patching import Call

@@ -18,13 +18,13 @@ from opentelemetry.util.genai.types import OutputMessage, TextPart
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..agents import AgentRun, record_tools
-from ..attempts import Attempts, attempts_around
+from ..content.messages import text_message
 from ..context import ActiveCall, RunningModule, current_call, with_call
-from ..messages import text_message
-from ..module_classes import ModuleClass, ModuleKind, classify
-from ..predictions import remember_span
-from ..signatures import SignatureDescription, describe, describe_answer
+from ..programs.agents import AgentRun, record_tools
+from ..programs.attempts import Attempts, attempts_around
+from ..programs.module_classes import ModuleClass, ModuleKind, classify
+from ..programs.predictions import remember_span
+from ..programs.signatures import SignatureDescription, describe, describe_answer
 from ..spans import OpenInvocation, OpenSpan, open_invocation, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope

@@ -9,10 +9,10 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 
 from .. import semconv
 from ..context import ActiveCall, RunningModule, attach, current_call, detach, with_call
-from ..optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
-from ..optimizer_settings import compile_arguments, setting_attributes
-from ..prompts import prompt_version
-from ..roles import role_attributes
+from ..optimization.optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
+from ..optimization.optimizer_settings import compile_arguments, setting_attributes
+from ..optimization.roles import role_attributes
+from ..programs.prompts import prompt_version
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope

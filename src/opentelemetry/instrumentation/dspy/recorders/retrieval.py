@@ -9,9 +9,9 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 from opentelemetry.util.genai.invocation import CLIENT_RETRIEVAL_CONTEXT_KEY
 
 from .. import semconv
+from ..content.documents import RetrievalCall, documents_of, recorded_documents
 from ..context import attach, current_call, with_call
-from ..documents import RetrievalCall, documents_of, recorded_documents
-from ..retrievals import configured_retriever, describe_retriever, hands_on, query_of, top_k_of
+from ..retrieving.retrievals import configured_retriever, describe_retriever, hands_on, query_of, top_k_of
 from ..spans import OpenInvocation
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..signatures import note_derived
+from ..programs.signatures import note_derived
 
 if TYPE_CHECKING:
     from ..patching import Call

@@ -9,10 +9,10 @@ from opentelemetry.context import set_value
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY
 
-from ..agents import FUNCTION, is_control_tool
 from ..context import attach, current_call, detach, with_call
+from ..programs.agents import FUNCTION, is_control_tool
+from ..programs.tool_calls import is_tool, tool_to_execute
 from ..spans import OpenInvocation, open_invocation
-from ..tool_calls import is_tool, tool_to_execute
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.util.genai.invocation import ToolInvocation
 
-    from ..agents import AgentRun
     from ..calls import Call
     from ..context import ActiveCall
+    from ..programs.agents import AgentRun
     from ..telemetry import Telemetry
 
 __all__ = ["ToolCallRecorder", "ToolRecorder", "ToolRequestRecorder"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .weak import WeakIdentityMap
+from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext

@@ -12,11 +12,11 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 from opentelemetry.util.genai.utils import fq_exception_type
 
-from . import semconv
-from .context import ActiveCall, attach, current_call, detach, with_call
-from .errors import message_of
-from .telemetry import usage_attributes
-from .usage import UsageScope
+from .. import semconv
+from ..context import ActiveCall, attach, current_call, detach, with_call
+from ..errors import message_of
+from ..telemetry import usage_attributes
+from ..usage import UsageScope
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
-    from .config import OptimizerTraces
-    from .telemetry import Telemetry
+    from ..config import OptimizerTraces
+    from ..telemetry import Telemetry
 
 __all__ = ["ExamplePlace", "OptimizerPlace", "OptimizerRun", "OptimizerTrial", "Role", "TrialKind", "open_trial"]
 

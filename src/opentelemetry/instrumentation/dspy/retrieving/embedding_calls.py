@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .providers import ModelIdentity
+from ..language_models.providers import ModelIdentity
 
 __all__ = ["EmbeddingCall", "identify_function"]
 

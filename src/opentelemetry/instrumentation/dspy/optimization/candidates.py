@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from .context import ActiveCall
-    from .telemetry import Telemetry
+    from ..context import ActiveCall
+    from ..telemetry import Telemetry
 
 __all__ = ["Candidates"]
 

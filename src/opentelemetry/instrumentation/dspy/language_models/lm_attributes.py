@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import semconv
-from .usage import Usage
+from .. import semconv
+from ..usage import Usage
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
     from opentelemetry.util.types import AttributeValue
 
-    from .lm_results import LMOutcome
+    from ..lm_results import LMOutcome
     from .token_usage import TokenUsage
 
 __all__ = ["CURRENCY", "outcome_attributes", "set_token_details", "usage_of"]

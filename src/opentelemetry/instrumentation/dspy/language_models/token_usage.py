@@ -97,10 +97,12 @@ def split_by_modality(usage: TokenUsage, reply: Any) -> None:
         usage.input_by_modality = _listed(own.get("promptTokensDetails"))
         usage.output_by_modality = _listed(own.get("candidatesTokensDetails"))
         usage.cache_read_by_modality = _listed(own.get("cacheTokensDetails"))
-    elif isinstance(reply.get("usage"), dict):
-        told = token_usage(reply["usage"])
-        usage.input_by_modality = told.input_by_modality or usage.input_by_modality
-        usage.output_by_modality = told.output_by_modality or usage.output_by_modality
+    elif isinstance(own := reply.get("usage"), dict):
+        inputs = _first(own, "prompt_tokens_details", "input_tokens_details")
+        outputs = _first(own, "completion_tokens_details", "output_tokens_details")
+        usage.input_by_modality = _by_modality(inputs, usage.input_tokens) or usage.input_by_modality
+        told = _by_modality(outputs, usage.output_tokens, usage.reasoning_output_tokens)
+        usage.output_by_modality = told or usage.output_by_modality
 
 
 def member(value: Any, name: str) -> Any:

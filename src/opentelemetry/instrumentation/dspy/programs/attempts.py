@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import semconv
+from .. import semconv
+from ..spans import hold_end
 from .paths import original_of
-from .spans import hold_end
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-    from .context import ActiveCall
-    from .spans import HeldSpan, OpenInvocation, OpenSpan
+    from ..context import ActiveCall
+    from ..spans import HeldSpan, OpenInvocation, OpenSpan
 
 __all__ = ["Attempts", "attempts_around"]
 

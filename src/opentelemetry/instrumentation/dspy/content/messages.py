@@ -21,7 +21,7 @@ from opentelemetry.util.genai.types import (
 if TYPE_CHECKING:
     from opentelemetry.util.genai.types import MessagePart, ToolDefinition
 
-    from .content import Content, ContentKind
+    from . import Content, ContentKind
 
 __all__ = ["input_messages", "output_messages", "text_message", "tool_definitions"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from . import semconv
+from .. import semconv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.util.types import AttributeValue
 
-    from .calls import Call
+    from ..calls import Call
 
 __all__ = ["compile_arguments", "setting_attributes"]
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from .providers import ServerAddress, server_address
+from ..language_models.providers import ServerAddress, server_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .calls import Call
+    from ..calls import Call
 
 __all__ = ["Retriever", "configured_retriever", "describe_retriever", "hands_on", "query_of", "top_k_of"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from .weak import WeakIdentityMap
+from ..weak import WeakIdentityMap
 
 __all__ = ["SignatureDescription", "describe", "describe_answer", "note_derived", "type_text"]
 

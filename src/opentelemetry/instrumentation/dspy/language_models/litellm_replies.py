@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from .context import current_call
+from ..context import current_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

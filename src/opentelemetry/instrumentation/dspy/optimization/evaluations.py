@@ -17,20 +17,20 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from . import semconv
-from .context import ActiveCall, with_call
+from .. import semconv
+from ..context import ActiveCall, with_call
+from ..spans import OpenSpan, open_span
+from ..telemetry import usage_attributes
+from ..usage import UsageScope
 from .evaluation_results import ExampleOutcome, emit_result, metric_name, record_score
 from .optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerTrial
-from .spans import OpenSpan, open_span
-from .telemetry import usage_attributes
-from .usage import UsageScope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
 
-    from .telemetry import Telemetry
+    from ..telemetry import Telemetry
 
 __all__ = ["Evaluation", "OpenExample", "open_example"]
 

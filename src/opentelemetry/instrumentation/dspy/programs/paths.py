@@ -6,12 +6,12 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .weak import WeakIdentityMap
+from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .context import RunningModule
+    from ..context import RunningModule
 
 __all__ = ["note_copy", "original_of", "path_of"]
 

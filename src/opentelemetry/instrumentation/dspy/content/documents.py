@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .content import Content
+    from . import Content
 
 __all__ = ["FoundDocument", "RetrievalCall", "documents_of", "recorded_documents"]
 

@@ -12,7 +12,7 @@ from .content_values import PlainValues
 from .media import without_media
 
 if TYPE_CHECKING:
-    from .config import Options
+    from ..config import Options
 
 __all__ = ["Content", "ContentKind"]
 

@@ -13,7 +13,7 @@ from .token_usage import member
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
 
-    from .patching import Call
+    from ..patching import Call
 
 __all__ = ["LMRequest", "read_request", "set_request_parameters"]
 

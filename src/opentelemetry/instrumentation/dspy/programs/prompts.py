@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..weak import WeakIdentityMap
 from .signatures import describe, type_text
-from .weak import WeakIdentityMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .context import RunningModule
+    from ..context import RunningModule
 
 __all__ = ["prompt_name", "prompt_version"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import semconv
+from .. import semconv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .context import ActiveCall
+    from ..context import ActiveCall
+    from ..usage import Usage
     from .optimizer_runs import ExamplePlace, OptimizerRun, Role
-    from .usage import Usage
 
 __all__ = ["add_by_role", "role_attributes", "role_of"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.genai.invocation import LocalAgentInvocation
 
-    from .content import Content
+    from ..content import Content
 
 __all__ = ["FUNCTION", "AgentRun", "is_control_tool", "record_tools", "tools_of"]
 

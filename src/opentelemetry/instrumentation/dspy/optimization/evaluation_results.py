@@ -18,14 +18,14 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from opentelemetry.util.genai.utils import fq_exception_type
 
-from . import semconv
-from .predictions import span_context_of
+from .. import semconv
+from ..programs.predictions import span_context_of
 from .scores import Score, score_of
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-    from .telemetry import Telemetry
+    from ..telemetry import Telemetry
 
 __all__ = ["ExampleOutcome", "emit_result", "metric_name", "outcome_of_pair", "record_score"]
 

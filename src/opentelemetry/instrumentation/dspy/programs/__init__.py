@@ -1,0 +1,1 @@
+"""What is known of a program and its modules: classes, places, signatures, prompts, agents."""
