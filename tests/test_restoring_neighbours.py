@@ -189,3 +189,23 @@ def test_a_class_that_cannot_be_restored_keeps_no_other_from_being_restored(
     assert len(caplog.records) == 1
     monkeypatch.undo()
     Fixed.__call__ = original  # type: ignore[method-assign]
+
+
+def test_a_class_that_is_gone_leaves_nothing_in_the_patcher(telemetry: Recorded) -> None:
+    patcher = DSPyInstrumentor()._patcher
+    assert patcher is not None
+    gc.collect()
+    before = len(patcher._patches)
+
+    def define_and_call() -> int:
+        class Passing(dspy.Module):
+            def __call__(self, question: str) -> str:
+                return question
+
+        Passing()("q")
+        return len(patcher._patches)
+
+    assert define_and_call() == before + 1
+    telemetry.collector.clear()
+    gc.collect()
+    assert len(patcher._patches) == before

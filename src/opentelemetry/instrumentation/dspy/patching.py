@@ -8,6 +8,7 @@ identical objects. Wrappers that somebody else wrapped in the meantime cannot be
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import pkgutil
 import threading
@@ -81,7 +82,9 @@ class Patcher:
     """Applies seams and takes them off again."""
 
     def __init__(self) -> None:
-        self._patches: list[_Patch] = []
+        self._patches: dict[int, _Patch] = {}
+        """In the order in which they were made; those of a class that is gone go with it."""
+        self._numbers = itertools.count()
         self._applied: dict[type, list[Seam]] = {}
         self._switch = Switch()
         self._complaints = Complaints()
@@ -123,7 +126,7 @@ class Patcher:
         """Put back everything that was replaced, in reverse order."""
         self._switch.on = False
         while self._patches:
-            patch = self._patches.pop()
+            _, patch = self._patches.popitem()
             owner = patch.owner()
             if owner is not None:
                 try:
@@ -146,7 +149,15 @@ class Patcher:
     def _replace(self, owner: Any, attribute: str, replacement: Any) -> None:
         original = vars(owner).get(attribute, _ABSENT)
         setattr(owner, attribute, replacement)
-        self._patches.append(_Patch(weakref.ref(owner), attribute, original, replacement))
+        self._note(owner, attribute, original, replacement)
+
+    def _note(self, owner: Any, attribute: str, original: Any = None, replacement: Any = _ABSENT) -> None:
+        patches, number = self._patches, next(self._numbers)
+
+        def forget(_reference: object) -> None:
+            patches.pop(number, None)
+
+        patches[number] = _Patch(weakref.ref(owner, forget), attribute, original, replacement)
 
     def _wrap(self, owner: Any, seam: Seam, *, deferred: bool = False) -> None:
         original = vars(owner)[seam.attribute]
@@ -160,7 +171,7 @@ class Patcher:
         handler = self._handler(owner, seam)
         around = handler.call_deferred if deferred else handler.around(original)
         setattr(owner, seam.attribute, TracedMethod(original, around, owner, self))
-        self._patches.append(_Patch(weakref.ref(owner), seam.attribute))
+        self._note(owner, seam.attribute)
 
     def _wrap_subclasses(self, owner: type, seam: Seam) -> None:
         for subclass in _subclasses(owner):
