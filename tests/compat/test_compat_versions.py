@@ -160,6 +160,18 @@ def test_a_declared_provider_has_its_own_name_and_address(
     assert (attributes["server.address"], attributes["server.port"]) == (model_server.host, model_server.port)
 
 
+def test_an_address_that_litellm_alone_knows_is_not_told(
+    telemetry: Recorded, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DSPy leaves a gateway of the environment to LiteLLM, also where it has a client of its own."""
+    monkeypatch.setenv("OPENAI_API_BASE", model_server.url)
+    monkeypatch.setenv("OPENAI_BASE_URL", model_server.url)
+    dspy.LM("openai/gpt-4o-mini", api_key="test-key", cache=False)("Where?")
+    assert len(model_server.requests) == 1
+    attributes = telemetry.attributes(CHAT)
+    assert [name for name in attributes if name.startswith("server.")] == []
+
+
 def test_a_decision_client_is_a_call_like_any_other(telemetry: Recorded) -> None:
     if DECISIONS.is_missing():
         return
