@@ -21,8 +21,8 @@ def warn_of_peers() -> None:
     others = sorted({_distribution(point) for point in entry_points(group=_GROUP, name=_NAME) if _is_other(point)})
     if others:
         _logger.warning(
-            "DSPy can be instrumented by %s as well: where both are switched on, as opentelemetry-instrument does, spans, "
-            "tokens and costs are recorded twice. Uninstall what you do not use.",
+            "DSPy can be instrumented by %s as well: where both are switched on, as opentelemetry-instrument does, "
+            "spans, tokens and costs are recorded twice. Uninstall what you do not use.",
             " and ".join(others),
         )
 
