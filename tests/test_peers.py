@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
-from opentelemetry.instrumentation.dspy import DSPyInstrumentor
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor, peers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ def test_another_instrumentation_that_is_installed_is_named_once(
 ) -> None:
     install_peer(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    caplog.set_level(logging.WARNING, peers.__name__)
 
     DSPyInstrumentor().instrument()
     DSPyInstrumentor().uninstrument()
