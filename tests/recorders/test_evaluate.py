@@ -339,3 +339,21 @@ def test_scores_are_counted_where_spans_are_not_sampled(start_telemetry: StartTe
     dspy.Evaluate(devset=DEVSET, metric=is_exact, num_threads=2)(Geography())
     assert telemetry.spans == []
     assert telemetry.metric_points("dspy.evaluate.example.score")[0].count == 4
+
+
+@pytest.mark.parametrize(("capture", "on_span", "on_event"), [("span_only", True, False), ("event_only", False, True)])
+def test_content_of_an_example_goes_where_it_was_asked_for(
+    capture: str, on_span: bool, on_event: bool, start_telemetry: StartTelemetry, knowing_lm: dspy.LM
+) -> None:
+    def graded(example: dspy.Example, prediction: dspy.Prediction, trace: object = None) -> dspy.Prediction:
+        return dspy.Prediction(score=1.0, feedback="well done")
+
+    telemetry = start_telemetry(capture=capture)
+    try:
+        dspy.Evaluate(devset=DEVSET[:1], metric=graded, num_threads=1)(Geography())
+    except TypeError:
+        # DSPy 2 cannot add up such scores; the example has run by then.
+        assert dspy.__version__.startswith("2.")
+    [attributes] = examples(telemetry)
+    assert ("dspy.example.inputs" in attributes, "dspy.example.labels" in attributes) == (on_span, on_span)
+    assert ("gen_ai.evaluation.explanation" in evaluations(telemetry)[0]) is on_event

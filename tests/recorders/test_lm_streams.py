@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dspy
 import pytest
 from dspy.lm15 import Message, Response, StreamDeltaEvent, StreamEndEvent, StreamStartEvent, TextDelta, Usage
-from model_server import ModelServer, Reply
+from model_server import ModelServer, Reply, dated
 from provider_server import ProviderServer, reply_body
 
 from opentelemetry.instrumentation.dspy import usage_scope
@@ -53,6 +53,18 @@ async def test_a_direct_call_streams_where_somebody_listens(telemetry: Recorded,
         "server.address": model_server.host,
         "server.port": model_server.port,
     }
+
+
+async def test_a_streamed_reply_has_the_id_and_the_model_that_the_server_told(
+    telemetry: Recorded, model_server: ModelServer
+) -> None:
+    """DSPy's own client leaves both out of what it puts together of a stream."""
+    lm = dspy.LM("openai/gpt-4o-mini", api_base=model_server.url, api_key="test-key", cache=False)
+    with dspy.context(send_stream=Listener()):
+        await lm.acall("Where?")
+    attributes = telemetry.attributes(CHAT)
+    assert model_server.request_of(attributes["gen_ai.response.id"]) is model_server.requests[0]
+    assert attributes["gen_ai.response.model"] == dated("gpt-4o-mini")
 
 
 async def test_the_time_to_the_first_chunk_ends_when_it_comes(telemetry: Recorded, model_server: ModelServer) -> None:

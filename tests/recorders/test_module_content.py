@@ -60,6 +60,18 @@ def test_with_consent_inputs_and_outputs_are_recorded(start_telemetry: StartTele
     assert json.loads(thought["dspy.module.outputs"]) == answer
 
 
+def test_content_for_events_alone_stands_on_no_span(
+    start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer
+) -> None:
+    telemetry = start_telemetry(capture="EVENT_ONLY")
+    SupportDesk()(question="Where is my parcel?")
+    reply = model_server.requests[0].texts[0]
+    on_spans = [str(value) for span in telemetry.spans for value in (span.attributes or {}).values()]
+    assert len(telemetry.spans) == 4
+    assert [value for value in on_spans if "my parcel" in value or reply in value] == []
+    assert [log for log in telemetry.logs if "my parcel" in str(log.log_record.attributes)] != []
+
+
 def test_settings_of_a_predictors_call_are_no_inputs(start_telemetry: StartTelemetry, lm: dspy.LM) -> None:
     telemetry = start_telemetry(capture="SPAN_ONLY")
     demos = [dspy.Example(question="1 + 1?", answer="2")]
