@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
+from loopback import ADDRESS, LoopbackServer
 from model_protocol import ENDPOINTS, Answer, Endpoint, dated
 from model_replies import Failure, Reply, Request, Script, Scripted, ToolCall, replies_to, usage_of
 
@@ -47,7 +48,7 @@ class _FailureRule:
     times_left: float
 
 
-class ModelServer:
+class ModelServer(LoopbackServer):
     """Serves while it is entered as a context manager; `reply` may be replaced at any time.
 
     An exception of the script is answered with status 500 and raised again on leaving.
@@ -60,29 +61,15 @@ class ModelServer:
         self._failures: list[_FailureRule] = []
         self._errors: list[Exception] = []
         self._listener = _Listener(self)
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.01,), name="model-server")
-
-    def __enter__(self) -> ModelServer:
-        self._thread.start()
-        return self
+        super().__init__(self._listener, "model-server")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.shutdown()
-        self._listener.server_close()
+        super().__exit__(kind, error, trace)
         self._listener.close_connections()
-        self._thread.join()
         if error is None and self._errors:
             raise self._errors[0]
-
-    @property
-    def host(self) -> str:
-        return "127.0.0.1"
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.server_address[1])
 
     @property
     def url(self) -> str:
@@ -158,7 +145,7 @@ class _Listener(socketserver.ThreadingTCPServer):
     def __init__(self, owner: ModelServer) -> None:
         self.owner = owner
         self._connections: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(ADDRESS, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)

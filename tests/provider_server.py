@@ -9,15 +9,15 @@ The bodies stand in ``tests/provider_replies``: a JSON object for a whole reply,
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loopback import ADDRESS, LoopbackServer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
 __all__ = ["ProviderRequest", "ProviderServer", "reply_body"]
 
@@ -38,40 +38,19 @@ class ProviderRequest:
     body: Any
 
 
-@dataclass(slots=True)
-class ProviderServer:
+@dataclass
+class ProviderServer(LoopbackServer):
     """Serves while it is entered as a context manager."""
 
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every reply."""
     requests: list[ProviderRequest] = field(default_factory=list)
-    _listener: ThreadingHTTPServer = field(init=False)
-    _thread: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
-        self._listener = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._listener.daemon_threads = True
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.01,), name="provider-server")
-
-    def __enter__(self) -> ProviderServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.shutdown()
-        self._listener.server_close()
-        self._thread.join()
-
-    @property
-    def host(self) -> str:
-        return "127.0.0.1"
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.server_address[1])
+        listener = ThreadingHTTPServer(ADDRESS, _handler(self))
+        listener.daemon_threads = True
+        LoopbackServer.__init__(self, listener, "provider-server")
 
     @property
     def url(self) -> str:

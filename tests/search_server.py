@@ -9,48 +9,28 @@ Passages are found by the words that they have in common with the query.
 from __future__ import annotations
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from loopback import ADDRESS, LoopbackServer
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 __all__ = ["PASSAGES", "SearchServer"]
 
 PASSAGES = ("The Nile is a river.", "The Congo is a river in Africa.", "A cat sleeps.")
 
 
-class SearchServer:
+class SearchServer(LoopbackServer):
     """Serves while it is entered as a context manager; `error` is answered to every request while it is set."""
 
     def __init__(self, passages: Sequence[str] = PASSAGES) -> None:
         self.passages = passages
         self.error: str | None = None
         self.paths: list[str] = []
-        self._listener = _Listener(self)
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.01,), name="search-server")
-
-    def __enter__(self) -> SearchServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.shutdown()
-        self._listener.server_close()
-        self._thread.join()
-
-    @property
-    def host(self) -> str:
-        return "127.0.0.1"
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.server_address[1])
+        super().__init__(_Listener(self), "search-server")
 
     @property
     def url(self) -> str:
@@ -69,7 +49,7 @@ class _Listener(ThreadingHTTPServer):
 
     def __init__(self, owner: SearchServer) -> None:
         self.owner = owner
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(ADDRESS, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):

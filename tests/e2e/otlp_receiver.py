@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
+from loopback import ADDRESS, LoopbackServer
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
@@ -35,7 +36,6 @@ from otlp_records import LogRecord, MetricPoint, SpanRecord, logs_in, metric_poi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 __all__ = ["OtlpReceiver", "OtlpRequest"]
 
@@ -59,7 +59,7 @@ class OtlpRequest:
     size: int
 
 
-class OtlpReceiver:
+class OtlpReceiver(LoopbackServer):
     """Receives while it is entered as a context manager; every method may be called from any thread."""
 
     def __init__(self) -> None:
@@ -69,24 +69,12 @@ class OtlpReceiver:
         self._spans: list[SpanRecord] = []
         self._metrics: list[MetricPoint] = []
         self._logs: list[LogRecord] = []
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="otlp-receiver")
-
-    def __enter__(self) -> OtlpReceiver:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_Server(self), "otlp-receiver")
 
     @property
     def endpoint(self) -> str:
         """The base address for `OTEL_EXPORTER_OTLP_ENDPOINT`; exporters add `/v1/traces` and so on."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def requests(self) -> list[OtlpRequest]:
@@ -176,7 +164,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, receiver: OtlpReceiver) -> None:
         self.receiver = receiver
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(ADDRESS, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):

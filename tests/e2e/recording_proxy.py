@@ -14,11 +14,10 @@ import threading
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from loopback import ADDRESS, LoopbackServer
 
 __all__ = ["Exchange", "RecordingProxy"]
 
@@ -77,31 +76,14 @@ class Exchange:
         return reports[0] if reports else None
 
 
-class RecordingProxy:
+class RecordingProxy(LoopbackServer):
     """Passes requests on to one server while it is entered as a context manager."""
 
     def __init__(self, address: str) -> None:
         self.upstream = urlsplit(address)
         self._lock = threading.Lock()
         self._exchanges: list[Exchange] = []
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="recording-proxy")
-
-    def __enter__(self) -> RecordingProxy:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def port(self) -> int:
-        """The port on 127.0.0.1."""
-        return int(self._server.server_address[1])
+        super().__init__(_Server(self), "recording-proxy")
 
     @property
     def url(self) -> str:
@@ -126,7 +108,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, proxy: RecordingProxy) -> None:
         self.proxy = proxy
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(ADDRESS, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
