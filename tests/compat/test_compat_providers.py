@@ -202,7 +202,12 @@ def test_a_reply_as_its_provider_documents_it(telemetry: Recorded, engine: dict[
     splits = {name: counts.pop(name) for name in list(counts) if any(part in f".{name}" for part in SPLITS)}
     assert counts == case.tokens
     is_native = bool(getattr(language_model, "_engine_store", None))
-    assert splits == (case.splits if is_native else case.litellm_splits)
+    if is_native:
+        assert splits == case.splits
+    else:
+        # Which LiteLLM tells how much of it is text differs from one release to the next; what it tells is right.
+        assert {**splits, **case.litellm_splits} == splits
+        assert set(splits.items()) <= {*case.splits.items(), *case.litellm_splits.items()}
     assert attributes["gen_ai.provider.name"] == case.provider
     assert attributes["gen_ai.response.model"] == case.response_model
     assert attributes["gen_ai.response.finish_reasons"] == [case.finish_reason]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dspy
 import pytest
 from capabilities import STREAMED_USAGE
-from model_server import Failure
+from model_server import Failure, Reply
 from opentelemetry.trace import StatusCode
 from streams import Held, Teller, everything, leave_after_one, spans_ended
 
@@ -107,6 +107,50 @@ async def test_the_tokens_of_a_streamed_call_are_those_that_the_provider_reports
     assert asked_for == (native or (tracked and not dspy.__version__.startswith("2.")))
     rolled_up = telemetry.attributes("Predict question -> answer")
     assert rolled_up["dspy.usage.cost_unknown_calls"] == (0 if asked_for else 1)
+
+
+@pytest.mark.parametrize("tracked", [False, True], ids=["untracked", "track_usage"])
+async def test_what_a_provider_does_not_count_nobody_counts_for_it(
+    telemetry: Recorded, model_server: ModelServer, make_lm: MakeLM, tracked: bool
+) -> None:
+    make_lm()
+    dspy.configure(track_usage=tracked)
+    model_server.reply = lambda request: Reply(fields={"answer": "In Egypt, mostly."}, report_usage=False)
+    await everything(dspy.streamify(dspy.Predict("question -> answer")), question="Where?")
+    attributes = telemetry.attributes(CHAT)
+    assert [name for name in attributes if name.startswith("gen_ai.usage.")] == []
+    assert telemetry.metric_points("gen_ai.client.token.usage") == []
+    rolled_up = telemetry.attributes("Predict question -> answer")
+    assert (rolled_up["dspy.usage.lm_calls"], rolled_up["dspy.usage.cost_unknown_calls"]) == (1, 1)
+
+
+async def test_counts_that_a_provider_sends_unasked_are_told_as_they_are_or_not_at_all(
+    telemetry: Recorded, model_server: ModelServer, make_lm: MakeLM
+) -> None:
+    make_lm()
+    counts = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
+    model_server.reply = lambda request: Reply(fields={"answer": "Egypt"}, usage_update=counts, usage_unasked=True)
+    await everything(dspy.streamify(dspy.Predict("question -> answer")), question="Where?")
+    attributes = telemetry.attributes(CHAT)
+    tokens = (attributes.get("gen_ai.usage.input_tokens"), attributes.get("gen_ai.usage.output_tokens"))
+    # LiteLLM hands them on from 1.109 on.
+    assert tokens in ((1000, 500), (None, None))
+    assert attributes.get("gen_ai.usage.cost.source") == (None if tokens == (None, None) else "local")
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told by the provider", "worked out by LiteLLM"])
+async def test_the_price_of_a_stream_is_the_providers_where_the_provider_told_it(
+    telemetry: Recorded, model_server: ModelServer, make_lm: MakeLM, told: bool
+) -> None:
+    make_lm()
+    dspy.configure(track_usage=True)
+    price = {"cost": 0.0321} if told else {}
+    model_server.reply = lambda request: Reply(fields={"answer": "Egypt"}, usage_update=price)
+    await everything(dspy.streamify(dspy.Predict("question -> answer")), question="Where?")
+    attributes = telemetry.attributes(CHAT)
+    if "gen_ai.usage.input_tokens" in attributes:
+        assert attributes["gen_ai.usage.cost.source"] == ("provider" if told else "local")
+        assert (attributes["gen_ai.usage.cost.amount"] == pytest.approx(0.0321)) is told
 
 
 async def test_word_that_a_call_begins_is_not_its_first_chunk(telemetry: Recorded, make_lm: MakeLM) -> None:

@@ -24,7 +24,7 @@ from .package import _instruments
 from .patching import Patcher
 from .peers import warn_of_peers
 from .programs.predictions import span_context_of
-from .seams import embedding_backends, executed_tool_calls, interpreter_finders, mcp_sessions, seams, thread_pools
+from .seams import executed_tool_calls, interpreter_finders, litellm_views, mcp_sessions, seams, thread_pools
 from .telemetry import Telemetry
 from .usage import Usage, UsageScope
 from .version import __version__
@@ -77,7 +77,7 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
                 return
             try:
                 patcher.apply([*seams(telemetry), *interpreter_finders(telemetry, patcher), *mcp_sessions(patcher)])
-                patcher.replace([*thread_pools(), *embedding_backends(), *executed_tool_calls(telemetry, patcher)])
+                patcher.replace([*thread_pools(), *litellm_views(), *executed_tool_calls(telemetry, patcher)])
             except Exception:  # the application's import of DSPy must not fail on our account
                 _logger.warning("DSPy could not be instrumented.", exc_info=True)
                 patcher.remove()

@@ -105,6 +105,8 @@ class LMCall:
     """The provider of an engine that the application made itself, if it is one of DSPy's client."""
     streams: bool = False
     """Whether DSPy asks for the reply in chunks."""
+    litellm_stream: Any = None
+    """What LiteLLM hands the chunks out of, if it streams; it keeps what the provider sent."""
     attempts: int = 1
     billed: LMOutcome | None = None
     """What the provider billed although the call failed."""

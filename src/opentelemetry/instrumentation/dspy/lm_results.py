@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .language_models.native_engine import saved_usage, usage_of
-from .language_models.token_usage import TokenUsage, add_up, member, split_by_modality, token_usage
+from .language_models.reply_values import items_of, member, name_of, price_of
+from .language_models.streams import was_counted
+from .language_models.token_usage import TokenUsage, add_up, split_by_modality, token_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .context import LMCall
 
@@ -38,6 +40,9 @@ COMPUTED_HERE = "local"
 
 _PROXY_COST_HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 """Where LiteLLM keeps the header in which a LiteLLM proxy tells the price."""
+
+_UPSTREAM_COST = "upstream_usage_cost"
+"""Where LiteLLM keeps the price that a provider told, or that it told none, once it has put its own in that place."""
 
 _FINISH_REASONS = {
     "tool_calls": "tool_call",
@@ -79,25 +84,27 @@ class LMOutcome:
 
 def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     """Read the ``CallResult`` of DSPy 3.4, with what was noted of the call before."""
-    outcome = LMOutcome(response_model=result.response_model, outputs=result.outputs)
-    _settle(outcome, result.cache_hit, result.usage, result.cost, _replies(result))
+    outcome = LMOutcome(response_model=name_of(result.response_model), outputs=result.outputs)
+    # A subclass of dspy.LM that calls ``super().forward()`` is none of DSPy's own engines, and its result says no hit.
+    cache_hit = result.cache_hit or call.from_cache or member(result.raw, "cache_hit") is True
+    _settle(outcome, cache_hit, result.usage, result.cost, _replies(result), call)
     if result.responses:
         _settle_native_usage(outcome, result.responses, call)
     elif outcome.cache_hit:
         outcome.saved_usage = token_usage(call.stored_usage)
     if result.responses:
         # One for each choice; their finish reasons are the conventions' already.
-        outcome.finish_reasons = [response.finish_reason for response in result.responses]
+        outcome.finish_reasons = _reasons(member(response, "finish_reason") for response in result.responses)
         outcome.adaptations = [
             f"{adaptation.field} {adaptation.action}"
             for response in result.responses
-            for adaptation in response.adaptations
+            for adaptation in items_of(member(response, "adaptations"))
         ]
         if len(result.responses) == 1:
             # The native client leaves both out of a streamed reply; its last frame has them.
-            response, frame = result.responses[0], result.responses[0].provider_data
-            outcome.response_id = response.id or _text(member(frame, "id"))
-            outcome.response_model = _text(member(frame, "model")) or outcome.response_model
+            response, frame = result.responses[0], member(result.responses[0], "provider_data")
+            outcome.response_id = name_of(member(response, "id")) or name_of(member(frame, "id"))
+            outcome.response_model = name_of(member(frame, "model")) or outcome.response_model
     else:
         outcome.response_id, outcome.finish_reasons = _identity_of(result.raw)
     return outcome
@@ -112,36 +119,37 @@ def _settle_native_usage(outcome: LMOutcome, responses: Sequence[Any], call: LMC
         # DSPy takes the counts of an engine that it was given as they are.
         outcome.usage = usage_of(responses, call.engine_provider)
     if len(responses) == 1 and outcome.usage.is_known:
-        split_by_modality(outcome.usage, responses[0].provider_data)
+        split_by_modality(outcome.usage, member(responses[0], "provider_data"))
 
 
-def outcome_of_reply(reply: Any, outputs: Any, *, from_cache: bool, stored_usage: Any) -> LMOutcome:
+def outcome_of_reply(reply: Any, outputs: Any, call: LMCall) -> LMOutcome:
     """Read a reply in the shape of chat completions, text completions or the Responses API (DSPy up to 3.3)."""
-    outcome = LMOutcome(response_model=_text(member(reply, "model")), outputs=outputs)
-    cache_hit = from_cache or bool(getattr(reply, "cache_hit", False))
-    cost = member(getattr(reply, "_hidden_params", None), "response_cost")
-    _settle(outcome, cache_hit, member(reply, "usage"), cost, [reply])
+    outcome = LMOutcome(response_model=name_of(member(reply, "model")), outputs=outputs)
+    cache_hit = call.from_cache or member(reply, "cache_hit") is True
+    cost = member(member(reply, "_hidden_params"), "response_cost")
+    _settle(outcome, cache_hit, member(reply, "usage"), cost, [reply], call)
     if cache_hit:
-        outcome.saved_usage = token_usage(stored_usage)
+        outcome.saved_usage = token_usage(call.stored_usage)
     outcome.response_id, outcome.finish_reasons = _identity_of(reply)
     return outcome
 
 
-def outcome_of_typed_response(response: Any, *, from_cache: bool, stored_usage: Any) -> LMOutcome:
+def outcome_of_typed_response(response: Any, call: LMCall) -> LMOutcome:
     """Read the ``LMResponse`` of DSPy 3.3's typed path."""
-    outcome = LMOutcome(response_model=response.model, outputs=response.to_legacy_outputs())
-    cache_hit = from_cache or bool(response.cache_hit)
-    _settle(outcome, cache_hit, response.usage, response.cost, [response.provider_response])
+    outcome = LMOutcome(response_model=name_of(response.model), outputs=response.to_legacy_outputs())
+    cache_hit = call.from_cache or member(response, "cache_hit") is True
+    _settle(outcome, cache_hit, response.usage, response.cost, [response.provider_response], call)
     if cache_hit:
-        outcome.saved_usage = token_usage(stored_usage)
-    outcome.response_id = response.response_id
-    outcome.finish_reasons = [_finish_reason(_text(output.finish_reason)) for output in response.outputs]
+        outcome.saved_usage = token_usage(call.stored_usage)
+    outcome.response_id = name_of(response.response_id)
+    outcome.finish_reasons = _reasons(member(output, "finish_reason") for output in response.outputs)
     return outcome
 
 
 def outcome_of_decision(response: Mapping[str, Any], *, cache_hit: bool) -> LMOutcome:
     """Read what ``TypeSafe._finish`` is given: the model's name, its usage and the answers."""
-    outcome = LMOutcome(response_model=_text(response.get("model")), outputs=[json.dumps(response.get("answers"))])
+    answers = json.dumps(response.get("answers"), default=repr)
+    outcome = LMOutcome(response_model=name_of(response.get("model")), outputs=[answers])
     _settle(outcome, cache_hit, response.get("usage"), None, [])
     if cache_hit:
         outcome.saved_usage = token_usage(response.get("usage"))
@@ -155,13 +163,13 @@ def outcome_of_failed_call(results: Sequence[Any]) -> LMOutcome | None:
 
 
 def _billed(result: Any) -> LMOutcome:
-    outcome = LMOutcome(response_model=_text(result.response_model))
+    outcome = LMOutcome(response_model=name_of(result.response_model))
     _settle(outcome, False, result.usage, result.cost, _replies(result))
     return outcome
 
 
 def _replies(result: Any) -> list[Any]:
-    return [response.provider_data for response in result.responses] or [result.raw]
+    return [member(response, "provider_data") for response in items_of(result.responses)] or [result.raw]
 
 
 def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome | None:
@@ -184,7 +192,9 @@ def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome |
     return outcome
 
 
-def _settle(outcome: LMOutcome, cache_hit: Any, usage: Any, cost: Any, replies: Sequence[Any]) -> None:
+def _settle(
+    outcome: LMOutcome, cache_hit: Any, usage: Any, cost: Any, replies: Sequence[Any], call: LMCall | None = None
+) -> None:
     """Set what was used and paid, or on a cache hit what was saved.
 
     Every DSPy leaves the historical cost on a cached reply: only the cache tells a hit.
@@ -194,6 +204,9 @@ def _settle(outcome: LMOutcome, cache_hit: Any, usage: Any, cost: Any, replies: 
     if outcome.cache_hit:
         outcome.saved_cost = price
         return
+    if call is not None and not was_counted(call.litellm_stream):
+        # LiteLLM estimates what a stream did not tell, and prices its estimate.
+        return
     outcome.usage = token_usage(usage)
     outcome.cost_source = source
     # A price of nothing for tokens that nobody counted is no price.
@@ -202,49 +215,38 @@ def _settle(outcome: LMOutcome, cache_hit: Any, usage: Any, cost: Any, replies: 
 
 def _price(cost: Any, replies: Sequence[Any]) -> tuple[float | None, str]:
     told = [_price_in(reply) for reply in replies]
-    if told and None not in told:
-        return sum(price for price in told if price is not None), FROM_PROVIDER
-    return (float(cost) if isinstance(cost, (int, float)) else None), COMPUTED_HERE
+    prices = [price for price in told if price is not None]
+    if prices and len(prices) == len(told):
+        return sum(prices), FROM_PROVIDER
+    return price_of(cost), COMPUTED_HERE
 
 
 def _price_in(reply: Any) -> float | None:
     """Return the price that a reply carries: OpenRouter's or Perplexity's, or in the header of a LiteLLM proxy."""
-    usage, hidden = member(reply, "usage"), getattr(reply, "_hidden_params", None)
-    told = [] if usage is None else [member(usage, "cost")]
-    if hidden is not None:
-        headers = member(hidden, "additional_headers")
-        told += [member(headers, name) for name in _PROXY_COST_HEADERS]
-    return next((amount for value in told if (amount := _amount(value)) is not None), None)
-
-
-def _amount(value: Any) -> float | None:
-    if isinstance(value, dict):
-        # Perplexity itemizes.
-        value = value.get("total_cost")
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+    hidden = member(reply, "_hidden_params")
+    headers = member(hidden, "additional_headers")
+    in_usage = member(member(reply, "usage"), "cost")
+    if isinstance(hidden, dict) and _UPSTREAM_COST in hidden:
+        in_usage = hidden[_UPSTREAM_COST]
+    told = [in_usage, *(member(headers, name) for name in _PROXY_COST_HEADERS)]
+    return next((price for value in told if (price := price_of(value)) is not None), None)
 
 
 def _identity_of(reply: Any) -> tuple[str | None, list[str]]:
     """Return id and finish reasons of a reply in the provider's shape, an object or a mapping."""
-    choices = member(reply, "choices")
+    identifier, choices = name_of(member(reply, "id")), member(reply, "choices")
     if isinstance(choices, (list, tuple)):
-        reasons = [_finish_reason(_text(member(choice, "finish_reason"))) for choice in choices]
-        return _text(member(reply, "id")), reasons
-    status = _text(member(reply, "status"))
+        return identifier, _reasons(member(choice, "finish_reason") for choice in choices)
+    status = name_of(member(reply, "status"))
     if status is None:
-        return _text(member(reply, "id")), []
-    calls_tool = any(member(item, "type") == "function_call" for item in member(reply, "output") or ())
-    reason = _text(member(member(reply, "incomplete_details"), "reason"))
-    return _text(member(reply, "id")), ["tool_call" if calls_tool else _finish_reason(reason or status)]
+        return identifier, []
+    calls_tool = any(member(item, "type") == "function_call" for item in items_of(member(reply, "output")))
+    reason = name_of(member(member(reply, "incomplete_details"), "reason"))
+    return identifier, ["tool_call"] if calls_tool else _reasons([reason or status])
 
 
-def _finish_reason(reason: str | None) -> str:
-    """Return a finish reason in the conventions' words, ``error`` where one was due and none came."""
-    return _FINISH_REASONS.get(reason, reason) if reason else "error"
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _reasons(told: Iterable[Any]) -> list[str]:
+    """Return finish reasons in the conventions' words, one for each choice; none if one of them is not known."""
+    reasons = [name_of(reason) for reason in told]
+    known = [_FINISH_REASONS.get(reason, reason) for reason in reasons if reason is not None]
+    return known if len(known) == len(reasons) else []

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .patching import Patcher
     from .telemetry import Telemetry
 
-__all__ = ["embedding_backends", "executed_tool_calls", "interpreter_finders", "mcp_sessions", "seams", "thread_pools"]
+__all__ = ["executed_tool_calls", "interpreter_finders", "litellm_views", "mcp_sessions", "seams", "thread_pools"]
 
 _DERIVING = ("delete", "insert", "load_state", "with_instructions", "with_updated_fields")
 """Class methods of ``Signature`` that return a new class; ``append`` and ``prepend`` go through ``insert``."""
@@ -150,13 +150,16 @@ def _retrieval_seams(telemetry: Telemetry) -> list[Seam]:
     ]
 
 
-def embedding_backends() -> list[Replacement]:
-    """Return the name under which ``dspy.clients.embedding`` has LiteLLM: up to 3.2 the module, then how to get it."""
-    module = importlib.import_module("dspy.clients.embedding")
-    litellm, getter = vars(module).get("litellm"), vars(module).get("_get_litellm")
-    if getter is not None:
-        return [Replacement(module.__name__, "_get_litellm", getter, observed_getter(getter))]
-    return [] if litellm is None else [Replacement(module.__name__, "litellm", litellm, ObservedLiteLLM(litellm))]
+def litellm_views() -> list[Replacement]:
+    """Return the names under which DSPy's clients have LiteLLM: up to 3.2 the module, then how to get it."""
+    found = []
+    for module in map(importlib.import_module, ("dspy.clients.lm", "dspy.clients.embedding")):
+        litellm, getter = vars(module).get("litellm"), vars(module).get("_get_litellm")
+        if getter is not None:
+            found.append(Replacement(module.__name__, "_get_litellm", getter, observed_getter(getter)))
+        elif litellm is not None:
+            found.append(Replacement(module.__name__, "litellm", litellm, ObservedLiteLLM(litellm)))
+    return found
 
 
 def _interpreter_seams(telemetry: Telemetry) -> list[Seam]:

@@ -1,4 +1,4 @@
-"""LiteLLM as ``dspy.clients.embedding`` sees it: the replies that DSPy takes the vectors from tell the tokens too."""
+"""LiteLLM as DSPy's clients see it: it shows the replies that DSPy takes vectors from, and the streams it reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from ..context import current_call
+from ..context import current_call, lm_call_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,14 @@ __all__ = ["ObservedLiteLLM", "observed_getter"]
 
 
 class ObservedLiteLLM(_ObjectProxy):
-    """The module ``litellm``, which tells of its replies to an embedder. All else is the module's own."""
+    """The module ``litellm``, which tells of its embeddings and of its streams. All else is the module's own."""
+
+    async def acompletion(self, *arguments: Any, **keyword_arguments: Any) -> Any:
+        """Ask a language model as ``litellm.acompletion`` does."""
+        reply = await self.__wrapped__.acompletion(*arguments, **keyword_arguments)
+        if keyword_arguments.get("stream") and (under_way := lm_call_under_way()) is not None:
+            under_way.litellm_stream = reply
+        return reply
 
     def embedding(self, *arguments: Any, **keyword_arguments: Any) -> Any:
         """Compute embeddings as ``litellm.embedding`` does."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiProviderNameValues
 
+from .reply_values import price_of
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -57,9 +59,9 @@ def estimate(provider: str, model: str, usage: TokenUsage) -> float | None:
         price = table.calc_price(
             table.Usage(**counts), model_ref=model, provider_id=_PROVIDER_IDS.get(provider, provider)
         )
+        return price_of(price.total_price)
     except LookupError:
         return None
     except Exception as error:
         _logger.debug("genai-prices could not price %s of %s.", model, provider, exc_info=error)
         return None
-    return float(price.total_price)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiOutputTypeValues
 
-from .token_usage import member
+from .reply_values import member
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
+from .reply_values import items_of, member
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -20,7 +22,7 @@ else:
     # wrapt's class takes a parameter in its stub alone.
     _ObjectProxy = wrapt.ObjectProxy
 
-__all__ = ["StreamTiming", "time_stream"]
+__all__ = ["StreamTiming", "time_stream", "was_counted"]
 
 
 class _TimedStream(_ObjectProxy):
@@ -66,3 +68,15 @@ def time_stream(invocation: InferenceInvocation) -> StreamTiming | None:
     from dspy.streaming.messages import StatusMessage
 
     return StreamTiming(settings.context(send_stream=_TimedStream(stream, invocation, StatusMessage)))
+
+
+def was_counted(litellm_stream: Any) -> bool:
+    """Return whether a provider told what the tokens of a stream of LiteLLM were; no stream needs no telling.
+
+    LiteLLM keeps the chunks as they came; where none of them has a usage it counts words itself, from 1.109 on also for
+    those who asked for nothing.
+    """
+    if litellm_stream is None:
+        return True
+    chunks = member(litellm_stream, "chunks")
+    return any(member(chunk, "usage") is not None for chunk in items_of(chunks))

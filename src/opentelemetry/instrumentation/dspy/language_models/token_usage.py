@@ -5,11 +5,15 @@ Input tokens include those that the provider had cached or cached now; output to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["TokenUsage", "add_up", "member", "split_by_modality", "token_usage"]
+from .reply_values import count_of, member
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["TokenUsage", "add_up", "split_by_modality", "token_usage"]
 
 
 @dataclass(slots=True)
@@ -105,12 +109,6 @@ def split_by_modality(usage: TokenUsage, reply: Any) -> None:
         usage.output_by_modality = told or usage.output_by_modality
 
 
-def member(value: Any, name: str) -> Any:
-    """Return a named member of a mapping or an object, ``None`` where there is none."""
-    # A plain dict is what comes mostly, and isinstance with an abstract class takes its time.
-    return value.get(name) if type(value) is dict or isinstance(value, Mapping) else getattr(value, name, None)
-
-
 def _by_modality(details: Any, total: int | None, reasoning: int | None = None) -> tuple[tuple[str, int], ...]:
     """Return the modalities of some tokens; of text only if it is all the text.
 
@@ -152,5 +150,4 @@ def _first_count(value: Any, *names: str) -> int | None:
 
 
 def _count(value: Any, name: str) -> int | None:
-    found = None if value is None else member(value, name)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return None if value is None else count_of(member(value, name))

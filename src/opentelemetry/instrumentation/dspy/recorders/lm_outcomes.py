@@ -71,13 +71,11 @@ class ReplyRecording:
     def finish(self, result: Any) -> None:
         """Take the outcome."""
         call = self._under_way
-        call.outcome = outcome_of_reply(self._reply, result, from_cache=call.from_cache, stored_usage=call.stored_usage)
+        call.outcome = outcome_of_reply(self._reply, result, call)
 
     def fail(self, error: BaseException) -> None:
         """Take what the reply cost although DSPy could not read it."""
-        self._under_way.billed = outcome_of_reply(
-            self._reply, (), from_cache=self._under_way.from_cache, stored_usage=None
-        )
+        self._under_way.billed = outcome_of_reply(self._reply, (), self._under_way)
 
 
 class TypedResponseRecorder:
@@ -86,9 +84,7 @@ class TypedResponseRecorder:
     def begin(self, call: Call) -> None:
         """Take the outcome."""
         if (under_way := lm_call_under_way(call.instance)) is not None:
-            under_way.outcome = outcome_of_typed_response(
-                call.arguments[1], from_cache=under_way.from_cache, stored_usage=under_way.stored_usage
-            )
+            under_way.outcome = outcome_of_typed_response(call.arguments[1], under_way)
 
 
 class DecisionRecorder:

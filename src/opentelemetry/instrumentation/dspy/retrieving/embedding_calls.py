@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ..language_models.providers import ModelIdentity
+from ..language_models.reply_values import count_of, member, name_of
 
 __all__ = ["EmbeddingCall", "identify_function"]
 
@@ -27,12 +27,10 @@ class EmbeddingCall:
 
     def note_reply(self, reply: Any) -> None:
         """Take note of the reply of a hosted model to one batch; DSPy keeps nothing of it but the vectors."""
-        model = _member(reply, "model")
-        if isinstance(model, str) and model:
-            self.response_model = model
-        tokens = _member(_member(reply, "usage"), "prompt_tokens")
+        self.response_model = name_of(member(reply, "model")) or self.response_model
+        tokens = count_of(member(member(reply, "usage"), "prompt_tokens"))
         # LiteLLM puts a zero where the reply told nothing.
-        if isinstance(tokens, int) and tokens > 0:
+        if tokens:
             self._told += 1
             self._input_tokens += tokens
 
@@ -56,7 +54,3 @@ def identify_function(model: Any) -> ModelIdentity:
     return ModelIdentity(
         OWN_PROVIDER if package == "__main__" else package, ".".join(part for part in parts if part is not None)
     )
-
-
-def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
