@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .language_models.native_engine import saved_usage, usage_of
 from .language_models.reply_values import items_of, member, name_of, price_of
-from .language_models.streams import was_counted
+from .language_models.streams import usages_told
 from .language_models.token_usage import TokenUsage, add_up, split_by_modality, token_usage
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ COMPUTED_HERE = "local"
 
 _PROXY_COST_HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 """Where LiteLLM keeps the header in which a LiteLLM proxy tells the price."""
-
-_UPSTREAM_COST = "upstream_usage_cost"
-"""Where LiteLLM keeps the price that a provider told, or that it told none, once it has put its own in that place."""
 
 _FINISH_REASONS = {
     "tool_calls": "tool_call",
@@ -199,13 +196,15 @@ def _settle(
 
     Every DSPy leaves the historical cost on a cached reply: only the cache tells a hit.
     """
-    price, source = _price(cost, replies)
+    stream = None if call is None or cache_hit else call.litellm_stream
+    told_in_stream = usages_told(stream)
+    price, source = _price(cost, replies, [member(usage, "cost") for usage in told_in_stream])
     outcome.cache_hit = bool(cache_hit)
     if outcome.cache_hit:
         outcome.saved_cost = price
         return
-    if call is not None and not was_counted(call.litellm_stream):
-        # LiteLLM estimates what a stream did not tell, and prices its estimate.
+    if stream is not None and not told_in_stream:
+        # LiteLLM estimates what the provider did not count, and prices its estimate.
         return
     outcome.usage = token_usage(usage)
     outcome.cost_source = source
@@ -213,23 +212,29 @@ def _settle(
     outcome.cost = price if price or outcome.usage.is_known else None
 
 
-def _price(cost: Any, replies: Sequence[Any]) -> tuple[float | None, str]:
-    told = [_price_in(reply) for reply in replies]
-    prices = [price for price in told if price is not None]
-    if prices and len(prices) == len(told):
-        return sum(prices), FROM_PROVIDER
+def _price(cost: Any, replies: Sequence[Any], costs_in_stream: Sequence[Any]) -> tuple[float | None, str]:
+    if costs_in_stream:
+        # What stands on the reply that LiteLLM puts together at the end may be LiteLLM's own.
+        prices = [_price_in_headers(reply) for reply in replies] + [price_of(price) for price in costs_in_stream]
+        told = next((price for price in prices if price is not None), None)
+        return (price_of(cost), COMPUTED_HERE) if told is None else (told, FROM_PROVIDER)
+    all_told = [_price_in(reply) for reply in replies]
+    prices = [price for price in all_told if price is not None]
+    if prices and len(prices) == len(all_told):
+        return sum(price for price in prices if price is not None), FROM_PROVIDER
     return price_of(cost), COMPUTED_HERE
 
 
 def _price_in(reply: Any) -> float | None:
     """Return the price that a reply carries: OpenRouter's or Perplexity's, or in the header of a LiteLLM proxy."""
-    hidden = member(reply, "_hidden_params")
-    headers = member(hidden, "additional_headers")
-    in_usage = member(member(reply, "usage"), "cost")
-    if isinstance(hidden, dict) and _UPSTREAM_COST in hidden:
-        in_usage = hidden[_UPSTREAM_COST]
-    told = [in_usage, *(member(headers, name) for name in _PROXY_COST_HEADERS)]
-    return next((price for value in told if (price := price_of(value)) is not None), None)
+    in_body = price_of(member(member(reply, "usage"), "cost"))
+    return _price_in_headers(reply) if in_body is None else in_body
+
+
+def _price_in_headers(reply: Any) -> float | None:
+    headers = member(member(reply, "_hidden_params"), "additional_headers")
+    told = (price_of(member(headers, name)) for name in _PROXY_COST_HEADERS)
+    return next((price for price in told if price is not None), None)
 
 
 def _identity_of(reply: Any) -> tuple[str | None, list[str]]:

@@ -22,7 +22,7 @@ else:
     # wrapt's class takes a parameter in its stub alone.
     _ObjectProxy = wrapt.ObjectProxy
 
-__all__ = ["StreamTiming", "time_stream", "was_counted"]
+__all__ = ["StreamTiming", "time_stream", "usages_told"]
 
 
 class _TimedStream(_ObjectProxy):
@@ -70,13 +70,11 @@ def time_stream(invocation: InferenceInvocation) -> StreamTiming | None:
     return StreamTiming(settings.context(send_stream=_TimedStream(stream, invocation, StatusMessage)))
 
 
-def was_counted(litellm_stream: Any) -> bool:
-    """Return whether a provider told what the tokens of a stream of LiteLLM were; no stream needs no telling.
+def usages_told(litellm_stream: Any) -> list[Any]:
+    """Return the usages that a provider sent with the chunks of a stream of LiteLLM.
 
     LiteLLM keeps the chunks as they came; where none of them has a usage it counts words itself, from 1.109 on also for
-    those who asked for nothing.
+    those who asked for nothing. What it hands out in the end says nothing of that.
     """
-    if litellm_stream is None:
-        return True
-    chunks = member(litellm_stream, "chunks")
-    return any(member(chunk, "usage") is not None for chunk in items_of(chunks))
+    usages = (member(chunk, "usage") for chunk in items_of(member(litellm_stream, "chunks")))
+    return [usage for usage in usages if usage is not None]

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["LMRecorder"]
 
 
+ENDED_BY_ERROR = "error"
+"""``gen_ai.response.finish_reasons`` of a call that failed or was cancelled."""
+
+
 class LMRecorder:
     """Makes one inference span of each language model call, and adds its usage to the scopes around it."""
 
@@ -147,6 +151,8 @@ class LMRecording:
             self._count(outcome, error)
             if outcome is not None:
                 self._record_outcome(outcome)
+            if error is not None:
+                self._invocation.finish_reasons = [ENDED_BY_ERROR]
             if self._outer is not None:
                 # The outer call takes the outcome; what stands here would reach its span as it is.
                 self._invocation.attributes.clear()
