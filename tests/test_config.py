@@ -78,7 +78,8 @@ def test_an_unknown_variable_is_named_with_those_that_there_are(caplog: pytest.L
     assert read(CONTENT_MAXLENGTH="10", TURBO="on") == Options()
     options = (
         "Its options: OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS, OTEL_INSTRUMENTATION_DSPY_CONTENT_MAX_LENGTH, "
-        "OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES."
+        "OTEL_INSTRUMENTATION_DSPY_ERROR_MESSAGES, OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES, "
+        "OTEL_INSTRUMENTATION_DSPY_REDACT."
     )
     no_effect = "is not an option of opentelemetry-instrumentation-dspy and has no effect."
     assert warnings(caplog) == [

@@ -47,16 +47,16 @@ def test_a_text_is_redacted_before_it_is_cut() -> None:
 def test_the_redaction_is_told_what_each_text_is() -> None:
     seen: list[tuple[str, str]] = []
     hidden = content(redact=lambda value, kind: seen.append((value, kind)) or "*")  # type: ignore[func-returns-value]
-    assert hidden.value({"name": ["Ann", b"bytes", 7, None, {"Bob": "Cid"}]}, "tool") == {
-        "name": ["*", f"sha256:{hashlib.sha256(b'bytes').hexdigest()}?bytes=5", 7, None, {"Bob": "*"}]
+    assert hidden.named_values({"name": ["Ann", b"bytes", 7, None, {"Bob": "Cid"}]}, "tool") == {
+        "name": ["*", f"sha256:{hashlib.sha256(b'bytes').hexdigest()}?bytes=5", 7, None, {"*": "*"}]
     }
     assert hidden.text("text", "system") == "*"
-    assert seen == [("Ann", "tool"), ("Cid", "tool"), ("text", "system")]
+    assert seen == [("Ann", "tool"), ("Bob", "tool"), ("Cid", "tool"), ("text", "system")]
 
 
-def test_keys_that_are_no_names_are_redacted_too() -> None:
+def test_the_keys_of_a_mapping_are_redacted_too_and_none_is_lost() -> None:
     hidden = content(redact=lambda value, kind: "*")
-    assert hidden.value({"ann@example.com": "Ann", "name": "Bob"}, "input") == {"*": "*", "name": "*"}
+    assert hidden.value({"ann@example.com": "Ann", "name": "Bob"}, "input") == {"*": "*", "* (2)": "*"}
 
 
 @pytest.mark.complaints
@@ -66,13 +66,15 @@ def test_a_redaction_that_fails_drops_the_text_and_is_logged_once(caplog: pytest
 
     hidden = content(redact=redact)
     dropped = "[content dropped: the redaction function failed]"
-    assert hidden.value(["secret one", {"key": "secret two"}], "input") == [dropped, {"key": dropped}]
+    assert hidden.value(["secret one", {"key": "secret two"}], "input") == [dropped, {dropped: dropped}]
     [record] = caplog.records
     assert record.getMessage() == (
         "The redact function failed; the content that it was given is not recorded. Further failures of it are not "
         "logged."
     )
     assert record.levelname == "WARNING"
+    # What was to be redacted is in the exception's text, and would be in its stack.
+    assert record.exc_info is None
 
 
 def test_a_redaction_that_returns_something_else_than_text_makes_text_of_it() -> None:

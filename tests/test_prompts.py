@@ -164,7 +164,9 @@ def test_demonstrations_that_are_appended_replaced_or_changed_in_place_make_anot
     versions.append(version(predictor))
     del predictor.demos[0]["answer"]
     versions.append(version(predictor))
-    assert len(set(versions)) == 7
+    # What has no output is not shown to the model: all that it sees is the first demonstration again.
+    assert versions[-1] == versions[1]
+    assert len(set(versions)) == 6
     predictor.demos.clear()
     assert version(predictor) == versions[0]
 

@@ -139,7 +139,7 @@ def test_a_batch_that_fails_is_an_error_of_its_own_span(telemetry: Recorded) -> 
 
     with Unbatchify(fail, max_batch_size=1) as failing, pytest.raises(ValueError, match="no answer"):
         failing("a")
-    assert telemetry.tree() == "Unbatchify [ERROR ValueError: no answer to ['a']]"
+    assert telemetry.tree() == "Unbatchify [ERROR ValueError: no answer to ['…']]"
 
 
 def test_the_function_of_an_unbatchify_is_handed_out_and_kept_as_it_was(telemetry: Recorded) -> None:

@@ -13,25 +13,27 @@ or, without a change to the program, ``opentelemetry-instrument python app.py``.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from wrapt import register_post_import_hook
 
 from .application import telemetry_context, usage_scope
+from .arguments import check_arguments
 from .config import Options
 from .package import _instruments
 from .patching import Patcher
 from .peers import warn_of_peers
 from .programs.predictions import span_context_of
+from .redaction import Redaction
 from .seams import executed_tool_calls, interpreter_finders, litellm_views, mcp_sessions, seams, thread_pools
 from .telemetry import Telemetry
 from .usage import Usage, UsageScope
 from .version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from types import ModuleType
+    from collections.abc import Collection, Mapping
 
 _logger = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ __all__ = [
 
 
 class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
-    """Switches the instrumentation of DSPy on and off.
+    """Switches the instrumentation of DSPy on and off; there is one in a process, whoever asks for it.
 
     ``instrument()`` takes ``tracer_provider``, ``meter_provider``, ``logger_provider`` (default: the global ones),
     ``completion_hook`` (a hook of ``opentelemetry-util-genai``) and ``redact`` (a function that is given each text and
@@ -56,37 +58,75 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """
 
     _patcher: Patcher | None = None
+    _redaction: Redaction | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return the DSPy versions that this library instruments."""
         return _instruments
 
+    def instrument(self, **kwargs: Any) -> None:
+        """Instrument DSPy, now or when the application imports it.
+
+        Where it is instrumented already, by ``opentelemetry-instrument`` for instance, ``redact`` takes effect at once
+        and everything else that is given has none, which is logged. Raises ``TypeError`` for an argument that there is
+        not, or of a wrong type; nothing is instrumented then.
+        """
+        check_arguments(kwargs)
+        with _lock:
+            if self.is_instrumented_by_opentelemetry and self._redaction is not None:
+                self._take_over(kwargs)
+                return
+            super().instrument(**kwargs)
+            patcher = self._patcher
+        if patcher is not None and self.is_instrumented_by_opentelemetry:
+            # DSPy and LiteLLM read the environment when they are imported, and take their time: the application
+            # imports them when it wants to, and they are instrumented then. Not under the lock: who imports DSPy in
+            # another thread holds one of Python's.
+            register_post_import_hook(lambda dspy: patcher.run(), "dspy")
+
+    def uninstrument(self, **kwargs: Any) -> None:
+        """Leave every class of DSPy and of the application as it was."""
+        with _lock:
+            super().uninstrument(**kwargs)
+
+    def _take_over(self, given: Mapping[str, Any]) -> None:
+        redact = given.get("redact")
+        if redact is not None and self._redaction is not None:
+            self._redaction.take_over(redact)
+        others = sorted(name for name, value in given.items() if name != "redact" and value is not None)
+        if redact is None:
+            super().instrument(**given)  # which says that it does nothing
+        elif others:
+            _logger.warning(
+                "DSPy is instrumented already: redact is in force from now on, and %s had no effect. Call "
+                "uninstrument() first to instrument it in another way.",
+                ", ".join(others),
+            )
+
     def _instrument(self, **kwargs: Any) -> None:
+        options = Options.read(redact=kwargs.get("redact"))
+        self._redaction = Redaction(options.redact, options.redact_name)
         telemetry = Telemetry.create(
-            Options.read(redact=kwargs.get("redact")),
+            options,
+            redaction=self._redaction,
             tracer_provider=kwargs.get("tracer_provider"),
             meter_provider=kwargs.get("meter_provider"),
             logger_provider=kwargs.get("logger_provider"),
             completion_hook=kwargs.get("completion_hook"),
         )
         warn_of_peers()
-        self._patcher = patcher = Patcher()
-
-        def apply_to(_dspy: ModuleType) -> None:
-            if self._patcher is not patcher:
-                return
-            try:
-                patcher.apply([*seams(telemetry), *interpreter_finders(telemetry, patcher), *mcp_sessions(patcher)])
-                patcher.replace([*thread_pools(), *litellm_views(), *executed_tool_calls(telemetry, patcher)])
-            except Exception:  # the application's import of DSPy must not fail on our account
-                _logger.warning("DSPy could not be instrumented.", exc_info=True)
-                patcher.remove()
-
-        # DSPy and LiteLLM read the environment when they are imported, and take their time: the application imports
-        # them when it wants to, and they are instrumented then.
-        register_post_import_hook(apply_to, "dspy")
+        self._patcher = Patcher(lambda patcher: _apply(patcher, telemetry))
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if self._patcher is not None:
             self._patcher.remove()
-            self._patcher = None
+        self._patcher = self._redaction = None
+
+
+_lock = threading.RLock()
+"""One thread at a time instruments or uninstruments: what two put in, one would not take out."""
+
+
+def _apply(patcher: Patcher, telemetry: Telemetry) -> None:
+    patcher.apply([*seams(telemetry), *interpreter_finders(telemetry, patcher), *mcp_sessions(patcher)])
+    patcher.replace([*thread_pools(), *litellm_views(), *executed_tool_calls(telemetry, patcher)])

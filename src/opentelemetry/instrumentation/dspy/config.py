@@ -13,12 +13,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-__all__ = ["ADAPTER_SPANS", "CONTENT_MAX_LENGTH", "OPTIMIZER_TRACES", "OptimizerTraces", "Options", "Redact"]
+__all__ = [
+    "ADAPTER_SPANS",
+    "CONTENT_MAX_LENGTH",
+    "ERROR_MESSAGES",
+    "OPTIMIZER_TRACES",
+    "REDACT",
+    "OptimizerTraces",
+    "Options",
+    "Redact",
+]
 
 _logger = logging.getLogger(__name__)
 
 Redact: TypeAlias = Callable[[str, str], str]
-"""Takes a text and its kind (``input``, ``output``, ``system``, ``tool``) and returns what may be recorded of it."""
+"""Takes a text and its kind (``input``, ``output``, ``system``, ``tool``, ``error``); returns what to record of it."""
 
 PREFIX = "OTEL_INSTRUMENTATION_DSPY_"
 
@@ -40,7 +49,13 @@ DEFAULT_OPTIMIZER_TRACES: OptimizerTraces = "linked"
 
 _OPTIMIZER_TRACES_CHOICES: tuple[OptimizerTraces, ...] = get_args(OptimizerTraces)
 
-_KNOWN = (ADAPTER_SPANS, CONTENT_MAX_LENGTH, OPTIMIZER_TRACES)
+ERROR_MESSAGES = PREFIX + "ERROR_MESSAGES"
+"""Environment variable: ``false`` leaves the texts of exceptions out; their types are told all the same."""
+
+REDACT = PREFIX + "REDACT"
+"""Environment variable: ``package.module:function``, a function that sees each text before it is recorded."""
+
+_KNOWN = (ADAPTER_SPANS, CONTENT_MAX_LENGTH, ERROR_MESSAGES, OPTIMIZER_TRACES, REDACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +68,12 @@ class Options:
     """Where the examples of an optimizer run go."""
     adapter_spans: bool = False
     """Whether each adapter call has a span of its own."""
+    error_messages: bool = True
+    """Whether spans tell the texts of exceptions, and not their types alone."""
     redact: Redact | None = None
     """Called with every text and its kind before it is recorded."""
+    redact_name: str | None = None
+    """``package.module:function`` of such a function, to be looked up when it is needed."""
 
     @classmethod
     def read(cls, *, redact: Redact | None = None, environment: Mapping[str, str] | None = None) -> Options:
@@ -65,7 +84,9 @@ class Options:
             content_max_length=_content_max_length(variables),
             optimizer_traces=_optimizer_traces(variables),
             adapter_spans=_switch(variables, ADAPTER_SPANS),
+            error_messages=_switch(variables, ERROR_MESSAGES, default=True),
             redact=redact,
+            redact_name=variables.get(REDACT, "").strip() or None,
         )
 
 
@@ -102,11 +123,14 @@ def _optimizer_traces(variables: Mapping[str, str]) -> OptimizerTraces:
     return DEFAULT_OPTIMIZER_TRACES
 
 
-def _switch(variables: Mapping[str, str], name: str) -> bool:
-    text = variables.get(name, "").strip()
-    if text.lower() not in ("", "true", "false"):
-        _logger.warning("%s=%r is not valid: it takes true or false. The default, false, is used.", name, text)
-    return text.lower() == "true"
+def _switch(variables: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    text = variables.get(name, "").strip().lower()
+    if text in ("true", "false"):
+        return text == "true"
+    if text:
+        used = "true" if default else "false"
+        _logger.warning("%s=%r is not valid: it takes true or false. The default, %s, is used.", name, text, used)
+    return default
 
 
 def _warn_about_unknown_names(variables: Mapping[str, str]) -> None:

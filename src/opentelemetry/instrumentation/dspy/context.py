@@ -6,21 +6,24 @@ meet nowhere else.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
 
+from .errors import ToldErrors
 from .programs.paths import path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextvars import Token
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
+    from .calls import Call
     from .content.documents import RetrievalCall
     from .lm_results import LMOutcome
     from .optimization.evaluations import Evaluation
@@ -46,6 +49,10 @@ __all__ = [
 _CALL_KEY = context_api.create_key("opentelemetry.instrumentation.dspy.call")
 
 
+MAX_REPLIES = 16
+"""Replies that are remembered while an outermost module runs."""
+
+
 @dataclass(slots=True)
 class RunningModule:
     """A module whose call is under way, and the running module that called it."""
@@ -59,8 +66,19 @@ class RunningModule:
     """What it has tried so far, where it is one that runs another module several times."""
     agent: AgentRun | None = None
     """What it has done so far, where it is an agent."""
+    given: Sequence[Any] = ()
+    """Positional and keyword arguments of the call."""
+    replies: deque[Any] | None = None
+    """What language models answered latest inside an outermost module, for the text of an error not to quote it."""
     _path: str | None = None
     _located: bool = False
+
+    def remember_reply(self, outputs: Any) -> None:
+        """Note what a language model answered, at the outermost module."""
+        outermost = self.outermost
+        if outermost.replies is None:
+            outermost.replies = deque(maxlen=MAX_REPLIES)
+        outermost.replies.append(outputs)
 
     @property
     def path(self) -> str | None:
@@ -147,6 +165,8 @@ class ActiveCall:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     optimizer: OptimizerPlace | None = None
+    told: ToldErrors | None = None
+    """What was told so far of the exceptions that came up inside the outermost call."""
     adapter_call: AdapterCall | None = None
     """Of this call alone: a call inside has its own or none."""
     straggler: bool = False
@@ -157,9 +177,19 @@ class ActiveCall:
     """Given by the model to the tool call that this call executes; of this call alone."""
     retrieval: RetrievalCall | None = None
     """Where this call hands the search on to another retriever; of this call alone."""
+    asks_server: bool = False
+    """Whether this call asks a server that is no language model; of this call alone."""
+    given: Sequence[Any] = ()
+    """What this call was given, for the text of an error not to quote it; of this call alone."""
+
+    def inside(self, call: Call) -> ActiveCall:
+        """Return the record of a call inside this one."""
+        inner = self.child(call.instance, call.owner, call.attribute)
+        inner.given = (call.arguments, call.keyword_arguments)
+        return inner
 
     def child(self, instance: object, owner: object, attribute: str) -> ActiveCall:
-        """Return the record of a call inside this one, which inherits all that the call does not replace."""
+        """Return the record of a part of this call, which inherits all that the call does not replace."""
         return ActiveCall(
             instance,
             owner,
@@ -172,6 +202,7 @@ class ActiveCall:
             self.attributes,
             self.evaluation,
             self.optimizer,
+            self.told or ToldErrors(),
         )
 
 

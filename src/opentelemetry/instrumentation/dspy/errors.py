@@ -1,49 +1,130 @@
-"""What a span tells of the exception that ended its call."""
+"""What a span tells of the exception that ended its call.
+
+One place for all: statuses, events and stacks ask here. While content is not recorded a text says what went wrong and
+where, and holds no reply, field value, argument, prompt or query; a credential it never holds.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util.genai.types import Error
 from opentelemetry.util.genai.utils import fq_exception_type
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .encodable import encodable
+from .error_texts.known_values import (
+    credentials_in,
+    environment_credentials,
+    texts_in,
+    without_credentials,
+    without_values,
+)
+from .error_texts.rewriting import text_of, without_content
+from .secrets import without_secrets
 
-__all__ = ["error_of", "message_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .redaction import Redaction
+
+__all__ = ["ErrorTexts", "Surroundings", "ToldErrors", "error_of", "message_of", "tell_errors_by"]
 
 MAX_LENGTH = 4_096
 """Characters of a message."""
 
-_REPLY = "LM Response: "
-"""After these words DSPy's ``AdapterParseError`` has the whole reply of the model, which is content."""
+MAX_TOLD = 8
+"""Exceptions whose texts are kept while their outermost call runs."""
 
 
-def error_of(error: BaseException) -> Error:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known where an exception ended a call."""
+
+    values: Iterable[Any] = ()
+    """What the call, and those around it, were given and answered."""
+    settings: Iterable[Any] = ()
+    """Settings of clients, whose secrets are cut."""
+    names: Iterable[str] = ()
+    """Names of fields and arguments: they are the program's and may be told."""
+    asks_server: bool = False
+    """Whether the call asks a server, which says in words of its own what is wrong."""
+    told: ToldErrors | None = None
+    """What was told of the same exceptions by the calls inside, which knew their own values."""
+
+
+class ToldErrors:
+    """The texts of the latest exceptions of one outermost call: each passes many calls on its way out."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self) -> None:
+        self._texts: deque[tuple[BaseException, str]] = deque(maxlen=MAX_TOLD)
+
+    def of(self, error: BaseException) -> str | None:
+        """Return what was told of an exception, if anything was."""
+        return next((text for told, text in [*self._texts] if told is error), None)
+
+    def add(self, error: BaseException, text: str) -> None:
+        """Note what was told of an exception."""
+        self._texts.append((error, text))
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTexts:
+    """What the application decided about texts of errors."""
+
+    are_told: bool = True
+    """Whether there are any at all."""
+    with_content: Callable[[], bool] = lambda: False
+    """Whether they may quote content."""
+    redaction: Redaction | None = None
+    """Sees what remains of each text."""
+
+    def of(self, error: BaseException, around: Surroundings) -> str:
+        """Return the message of an exception, bounded, and as a text that OTLP can carry."""
+        if not self.are_told:
+            return ""
+        text = text_of(error) if self.with_content() else self._without_content(error, around)
+        credentials = [text for settings in around.settings for text in credentials_in(settings)]
+        text = without_secrets(without_credentials(text[: 4 * MAX_LENGTH], [*credentials, *environment_credentials()]))
+        if self.redaction is not None and text:
+            text = self.redaction.text(text, "error")
+        if len(text) > MAX_LENGTH:
+            text = f"{text[:MAX_LENGTH]}… [{len(text) - MAX_LENGTH} more characters]"
+        return encodable(text)
+
+    def _without_content(self, error: BaseException, around: Surroundings) -> str:
+        told = around.told
+        text = None if told is None else told.of(error)
+        if text is None:
+            before = (lambda _: None) if told is None else told.of
+            text = without_content(error, around.names, before, asks_server=around.asks_server)
+        values = [text for value in around.values for text in texts_in(value)]
+        text = without_values(text[: 4 * MAX_LENGTH], values)
+        if told is not None:
+            told.add(error, text)
+        return text
+
+
+_NOTHING_KNOWN = Surroundings()
+_told_by = [ErrorTexts()]
+
+
+def tell_errors_by(texts: ErrorTexts) -> None:
+    """Set how errors are told from now on; there is one instrumentation in a process."""
+    _told_by[0] = texts
+
+
+def error_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> Error:
     """Return an exception as util-genai takes it."""
-    return Error(message_of(error), fq_exception_type(error), error)
+    return Error(message_of(error, around), fq_exception_type(error), error)
 
 
-def message_of(error: BaseException) -> str:
-    """Return the message of an exception without the model's reply, bounded, and as a text that OTLP can carry."""
+def message_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> str:
+    """Return what may be told of an exception, with what is known around it."""
     try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an application's own exception may do anything when it is looked at
-        return type(error).__name__
-    for reply in _replies(error):
-        message = message.replace(_REPLY + reply, f"{_REPLY}[{len(reply)} characters]")
-    if len(message) > MAX_LENGTH:
-        message = f"{message[:MAX_LENGTH]}… [{len(message) - MAX_LENGTH} more characters]"
-    return message.encode(errors="replace").decode()
-
-
-def _replies(error: BaseException) -> Iterator[str]:
-    """Yield the replies that an exception, and those that led to it, were raised about."""
-    cause: BaseException | None = error
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        reply = vars(cause).get("lm_response")
-        if isinstance(reply, str) and reply:
-            yield reply
-        cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
+        return _told_by[0].of(error, around)
+    except Exception:  # noqa: BLE001 - rather no text than one that was not gone through
+        return ""

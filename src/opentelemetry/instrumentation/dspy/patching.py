@@ -81,14 +81,28 @@ class _Patch:
 class Patcher:
     """Applies seams and takes them off again."""
 
-    def __init__(self) -> None:
+    def __init__(self, apply_to: Callable[[Patcher], None] = lambda _: None) -> None:
+        self._apply_all = apply_to
+        self._removed = False
+        self._running = threading.Lock()
         self._patches: dict[int, _Patch] = {}
         """In the order in which they were made; those of a class that is gone go with it."""
         self._numbers = itertools.count()
         self._applied: dict[type, list[Seam]] = {}
         self._switch = Switch()
         self._complaints = Complaints()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    def run(self) -> None:
+        """Apply all that the patcher was made for, unless it was taken off before; DSPy has to be imported."""
+        with self._running:
+            if self._removed:
+                return
+            try:
+                self._apply_all(self)
+            except Exception as error:
+                _logger.warning("DSPy could not be instrumented: %s.", type(error).__name__, exc_info=error)
+                self._remove()
 
     def apply(self, seams: Iterable[Seam]) -> None:
         """Wrap every seam that the installed DSPy has; log one line for each missing one that it should have."""
@@ -123,8 +137,15 @@ class Patcher:
                 self._wrap(owner, seam)
 
     def remove(self) -> None:
-        """Put back everything that was replaced, in reverse order."""
-        self._switch.on = False
+        """Put back everything that was replaced, in reverse order, and replace nothing more."""
+        with self._running:
+            self._remove()
+
+    def _remove(self) -> None:
+        self._removed = True
+        with self._lock:
+            # Classes that are found or defined at the same time wrap their own methods under the same lock.
+            self._switch.on = False
         while self._patches:
             _, patch = self._patches.popitem()
             owner = patch.owner()
@@ -174,12 +195,14 @@ class Patcher:
         self._note(owner, seam.attribute)
 
     def _wrap_subclasses(self, owner: type, seam: Seam) -> None:
-        for subclass in _subclasses(owner):
-            self._wrap_override(subclass, owner, seam)
         seams = self._applied.setdefault(owner, [])
         seams.append(seam)
         if len(seams) == 1:
             self._replace(owner, _HOOK, self._subclass_hook(owner, seams))
+        # Only now: a class that another thread defines meanwhile is found by the one or by the other.
+        for subclass in _subclasses(owner):
+            with self._lock:
+                self._wrap_override(subclass, owner, seam)
 
     def _wrap_override(self, subclass: type, owner: type, seam: Seam) -> None:
         override = vars(subclass).get(seam.attribute, _ABSENT)
@@ -200,8 +223,9 @@ class Patcher:
             else:
                 super(owner, subclass).__init_subclass__(**keyword_arguments)
             for seam in seams:
-                if self._switch.on:
-                    self._wrap_override(subclass, owner, seam)
+                with self._lock:
+                    if self._switch.on:
+                        self._wrap_override(subclass, owner, seam)
 
         return classmethod(wrap_overrides)
 

@@ -14,6 +14,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .context import attach, detach
 from .errors import error_of, message_of
+from .surroundings import surroundings_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ class OpenSpan:
             if self.span.is_recording():
                 if error is not None:
                     self.attributes[ERROR_TYPE] = fq_exception_type(error)
-                    self.span.set_status(Status(StatusCode.ERROR, message_of(error)))
+                    self.span.set_status(Status(StatusCode.ERROR, message_of(error, surroundings_in(self.context))))
                 self.span.set_attributes(self.attributes)
             self.span.end()
         finally:
@@ -93,7 +94,7 @@ class OpenInvocation(Generic[Invocation]):
             if error is None:
                 self.invocation.stop()
             else:
-                self.invocation.fail(error_of(error))
+                self.invocation.fail(error_of(error, surroundings_in(self.context)))
         finally:
             detach(self._token)
 

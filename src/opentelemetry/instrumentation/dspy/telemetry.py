@@ -15,7 +15,9 @@ from opentelemetry.util.genai.utils import get_content_capturing_mode
 
 from . import semconv
 from .content import Content
+from .errors import ErrorTexts, tell_errors_by
 from .metrics import Metrics
+from .redaction import Redaction
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Telemetry:
         cls,
         options: Options,
         *,
+        redaction: Redaction | None = None,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
@@ -65,13 +68,17 @@ class Telemetry:
             instrumentation_scope_name=SCOPE_NAME,
             instrumentation_scope_version=__version__,
         )
+        redaction = Redaction(options.redact, options.redact_name) if redaction is None else redaction
+        captured = handler.should_capture_content()
+        content = Content(options, captured=captured, mode=get_content_capturing_mode(), redaction=redaction)
+        tell_errors_by(ErrorTexts(options.error_messages, lambda: content.captured, redaction))
         meter = get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
         return cls(
             tracer=get_tracer(SCOPE_NAME, __version__, tracer_provider, SCHEMA_URL),
             logger=get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL),
             handler=handler,
             metrics=Metrics.create(meter),
-            content=Content(options, captured=handler.should_capture_content(), mode=get_content_capturing_mode()),
+            content=content,
             options=options,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -13,6 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from ..secrets import SECRET, is_secret_name
 from .media import reference_of_bytes, reference_of_data_url
 
 if TYPE_CHECKING:
@@ -29,35 +31,13 @@ MAX_DEPTH = 12
 MAX_VALUES = 5_000
 """Values that are recorded in all; a few lists that contain each other would make any number."""
 
+_NAME = re.compile(r"[\w.-]{2,64}")
+"""What can be the name in a pair of a name and a value."""
+
+_SCHEMA_WORDS = frozenset({"$ref", "allOf", "anyOf", "enum", "oneOf", "properties", "type"})
+
 MAX_INTEGER = 2**63
 """OTLP's integers have 64 bits."""
-
-SECRET = "[secret]"
-
-_SECRETS = frozenset(
-    {
-        "access_token",
-        "api_key",
-        "apikey",
-        "auth_token",
-        "authorization",
-        "aws_secret_access_key",
-        "aws_session_token",
-        "azure_ad_token",
-        "client_secret",
-        "cookie",
-        "id_token",
-        "password",
-        "private_key",
-        "proxy_authorization",
-        "refresh_token",
-        "secret",
-        "secret_key",
-        "x_api_key",
-        "x_goog_api_key",
-    }
-)
-"""Names whose texts are never recorded. Programs pass settings of their language models around as values."""
 
 _WRITTEN_OUT = (date, time, Decimal, PurePath, UUID)
 
@@ -78,6 +58,10 @@ class PlainValues:
             return self._of(value, depth)
         except Exception:  # noqa: BLE001 - objects of the application may do anything when they are looked at
             return f"… [{type(value).__name__}]"
+
+    def of_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a mapping whose keys stand in the program, with plain values."""
+        return self._mapping(values, 0, are_names=True)
 
     def _of(self, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool):
@@ -105,22 +89,27 @@ class PlainValues:
             return f"… [{type(value).__name__}]"
         self._open.add(id(value))
         try:
-            return self._list(value, depth) if fields is None else self._mapping(fields, depth)
+            if fields is None:
+                return self._list(value, depth)
+            # The names of fields stand in the program; the keys of a mapping may come from anywhere.
+            return self._mapping(fields, depth, are_names=fields is not value)
         finally:
             self._open.discard(id(value))
 
     def _list(self, value: Any, depth: int) -> list[Any]:
+        if _is_secret_pair(value):
+            return [self.text(value[0]), SECRET]
         items = [self.of(item, depth + 1) for item in self._allowed(value)]
         return items if len(items) == len(value) else [*items, f"… [{len(value) - len(items)} more items]"]
 
-    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    def _mapping(self, value: Mapping[Any, Any], depth: int, *, are_names: bool) -> dict[str, Any]:
         media_type = _media_type(value)
         recorded: dict[str, Any] = {}
         count = 0
         for key, item in self._allowed(value.items()):
             count += 1
-            name = key if isinstance(key, str) and key.isidentifier() else self.text(str(key))
-            if isinstance(item, (str, bytes)) and name.lower().replace("-", "_") in _SECRETS:
+            name = _unused(str(key) if are_names else self.text(str(key)), recorded)
+            if isinstance(key, str) and is_secret_name(key) and not _says_nothing(item) and not _is_schema(item):
                 recorded[name] = SECRET
             elif key == "data" and isinstance(item, str) and media_type is not None:
                 recorded[name] = reference_of_data_url(f"data:{media_type};base64,{item}")
@@ -136,6 +125,32 @@ class PlainValues:
                 return
             self._left -= 1
             yield item
+
+
+def _is_secret_pair(value: Any) -> bool:
+    """Return whether a list is a name and its value, as headers and environments are listed, and a secret."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2 or not isinstance(value[1], (str, bytes, int, float)):
+        return False
+    name = value[0]
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and is_secret_name(name)
+
+
+def _is_schema(value: Any) -> bool:
+    """Return whether a value is the JSON schema of a secret, as a tool's parameters have it, and not one."""
+    return isinstance(value, Mapping) and not _SCHEMA_WORDS.isdisjoint(value)
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is None or value is True or value is False or (isinstance(value, str) and not value)
+
+
+def _unused(name: str, recorded: Mapping[str, Any]) -> str:
+    """Return a name that is not there yet: two keys may be the same once they are redacted."""
+    number = 2
+    unused = name
+    while unused in recorded:
+        unused, number = f"{name} ({number})", number + 1
+    return unused
 
 
 def _media_type(value: Mapping[Any, Any]) -> str | None:
@@ -156,6 +171,9 @@ def _fields(value: Any) -> Mapping[str, Any] | None:
     store = getattr(value, "_store", None)
     if isinstance(store, dict):
         return store
+    named = getattr(value, "_fields", None)
+    if isinstance(value, tuple) and isinstance(named, tuple):
+        return dict(zip(named, value, strict=False))
     names = getattr(type(value), "model_fields", None) or getattr(type(value), "__dataclass_fields__", None)
     if not isinstance(names, Mapping):
         return None

@@ -66,7 +66,7 @@ def recorded_documents(content: Content, documents: Iterable[FoundDocument]) -> 
     recorded: list[Mapping[str, object]] = []
     for document in documents:
         values = {
-            "id": document.identifier,
+            "id": None if document.identifier is None else content.text(document.identifier, "output"),
             "score": document.score,
             "content": None if document.text is None else content.text(document.text, "output"),
         }

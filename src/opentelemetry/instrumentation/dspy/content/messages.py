@@ -78,11 +78,14 @@ def tool_definitions(content: Content, tools: Any) -> list[ToolDefinition]:
 
 
 def _input_message(content: Content, message: Mapping[str, Any]) -> InputMessage:
-    role = str(message.get("role", "user"))
+    role = _role(content, message.get("role", "user"))
     kind: ContentKind = "system" if role in ("system", "developer") else "output" if role == "assistant" else "input"
     if role == "tool":
         response = content.value(message.get("content"), kind)
-        return InputMessage(role=role, parts=[ToolCallResponsePart(response=response, id=message.get("tool_call_id"))])
+        return InputMessage(
+            role=role,
+            parts=[ToolCallResponsePart(response=response, id=_word(content, message.get("tool_call_id"), kind))],
+        )
     parts = _content_parts(content, message.get("content"), kind)
     parts.extend(_tool_calls(content, message.get("tool_calls"), kind))
     return InputMessage(role=role, parts=parts)
@@ -150,8 +153,21 @@ def _tool_calls(content: Content, tool_calls: Any, kind: ContentKind) -> list[Me
         name = _member(function, "name")
         if isinstance(name, str):
             arguments = content.value(_decoded(_member(function, "arguments")), kind)
-            parts.append(ToolCallRequestPart(arguments=arguments, name=name, id=_member(call, "id")))
+            identifier = _word(content, _member(call, "id"), kind)
+            parts.append(ToolCallRequestPart(arguments=arguments, name=content.text(name, kind), id=identifier))
     return parts
+
+
+_ROLES = frozenset({"assistant", "developer", "function", "system", "tool", "user"})
+
+
+def _role(content: Content, role: Any) -> str:
+    """Return the role of a message; one that is none of the protocol's is whatever the application put there."""
+    return role if isinstance(role, str) and role in _ROLES else content.text(str(role), "input")
+
+
+def _word(content: Content, value: Any, kind: ContentKind) -> str | None:
+    return content.text(value, kind) if isinstance(value, str) else None
 
 
 def _decoded(arguments: Any) -> Any:

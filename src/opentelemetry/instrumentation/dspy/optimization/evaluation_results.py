@@ -68,7 +68,7 @@ def emit_result(telemetry: Telemetry, outcome: ExampleOutcome, name: str) -> Non
     if score.value is not None:
         attributes[GEN_AI_EVALUATION_SCORE_VALUE] = score.value
     if score.label is not None:
-        attributes[GEN_AI_EVALUATION_SCORE_LABEL] = score.label
+        attributes[GEN_AI_EVALUATION_SCORE_LABEL] = telemetry.content.word(score.label, "output")
     if score.explanation is not None and telemetry.content.on_events:
         attributes[GEN_AI_EVALUATION_EXPLANATION] = telemetry.content.text(score.explanation, "output")
     if outcome.error is not None:

@@ -136,6 +136,7 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
     """
     position, repeated = evaluation.start(example)
     active = evaluation.active.child(None, None, "")
+    active.given = (example,)
     # The program is the outermost module here, whatever called the evaluation: its paths start at itself.
     active.module = active.adapter_name = active.language_model_call = active.evaluation = None
     place, context, trial = active.optimizer, evaluation.context, None

@@ -15,6 +15,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 from .. import semconv
 from ..context import ActiveCall, attach, current_call, detach, with_call
 from ..errors import message_of
+from ..surroundings import surroundings_in
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
 
@@ -161,7 +162,7 @@ class OptimizerTrial:
             if self.span.is_recording():
                 if error is not None:
                     self.attributes[ERROR_TYPE] = fq_exception_type(error)
-                    self.span.set_status(Status(StatusCode.ERROR, message_of(error)))
+                    self.span.set_status(Status(StatusCode.ERROR, message_of(error, surroundings_in(self.context))))
                 self.span.set_attributes({**self.attributes, **usage_attributes(self.scope)})
             self.span.end()
         finally:

@@ -14,10 +14,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..weak import WeakIdentityMap
+from .demos import frozen_demo as _demo
+from .demos import listed_demos, written_demos
 from .signatures import describe, type_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from ..context import RunningModule
 
@@ -49,13 +51,24 @@ def prompt_name(predictor: RunningModule) -> str:
     return f"{type(predictor.outermost.instance).__name__}.{predictor.path}"
 
 
-def prompt_version(predictor: RunningModule) -> str:
-    """Return 12 hexadecimal digits over the template of a predictor's call."""
-    template = _template(predictor)
-    kept = _versions.get(predictor.instance)
-    if kept is not None and kept[0] == template:
-        return kept[1]
-    version = _digest(template)
+def prompt_version(predictor: RunningModule) -> str | None:
+    """Return 12 hexadecimal digits over the template of a predictor's call.
+
+    ``None`` where nobody can know the template before it is sent: demonstrations out of a generator, or that contain
+    themselves.
+    """
+    try:
+        signature = _signature(predictor)
+        demos = listed_demos(predictor.arguments.get("demos", predictor.instance.demos))
+        if demos is None:
+            return None
+        template = _template(signature, demos)
+        kept = _versions.get(predictor.instance)
+        if kept is not None and kept[0] == template:
+            return kept[1]
+        version = _digest(template, signature, demos)
+    except Exception:  # noqa: BLE001 - demonstrations are the application's objects, and may do anything when looked at
+        return None
     _versions.set(predictor.instance, (template, version))
     return version
 
@@ -72,9 +85,7 @@ def _signature_from_text(text: str) -> Any:
     return Signature(text)
 
 
-def _template(predictor: RunningModule) -> _Template:
-    signature = _signature(predictor)
-    demos = predictor.arguments.get("demos", predictor.instance.demos) or ()
+def _template(signature: Any, demos: Sequence[Any]) -> _Template:
     fields = signature.model_fields
     return _Template(
         signature.__doc__ or "",
@@ -88,37 +99,20 @@ def _field(name: str, field: Any) -> tuple[Any, ...]:
     return name, field.annotation, *[extra.get(property_) for property_ in _FIELD_PROPERTIES]
 
 
-def _demo(demo: Any, fields: Iterable[str]) -> tuple[Any, ...]:
-    """Return something that changes when a demonstration does, also one whose values are changed in place."""
-    # Straight from the dict inside an Example: its own methods take longer than all the rest, on every call.
-    values = [*map(getattr(demo, "_store", demo).get, fields)]
-    return tuple([value if value is None or isinstance(value, str) else _frozen(value) for value in values])
-
-
-def _frozen(value: Any) -> Any:
-    """Return the contents of a value; what DSPy's images and files show of themselves is their size alone."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, (list, tuple)):
-        return tuple([_frozen(item) for item in value])
-    if isinstance(value, dict):
-        return tuple([(_frozen(key), _frozen(item)) for key, item in value.items()])
-    if hasattr(type(value), "model_fields"):
-        return type(value).__name__, _frozen(vars(value))
-    return repr(value)
-
-
-def _digest(template: _Template) -> str:
-    fields = [(name, _type(annotation), *properties) for name, annotation, *properties in template.fields]
-    content = [inspect.cleandoc(template.instructions), fields, template.demos]
+def _digest(template: _Template, signature: Any, demos: Sequence[Any]) -> str:
+    outputs = signature.output_fields
+    fields = [(name, _type(annotation, name in outputs), *rest) for name, annotation, *rest in template.fields]
+    content = [inspect.cleandoc(template.instructions), fields, written_demos(signature, demos)]
     text = json.dumps(content, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:VERSION_LENGTH]
 
 
-def _type(annotation: Any) -> list[Any]:
-    """Return what an adapter tells the model of a type: its name, and the schema of what it is made of."""
+def _type(annotation: Any, is_output: bool) -> list[Any]:
+    """Return what an adapter tells the model of a type: its name, and of an output the schema that it must keep to."""
     from pydantic import TypeAdapter  # DSPy's signatures are made of it.
 
+    if not is_output:
+        return [type_text(annotation)]
     try:
         return [type_text(annotation), TypeAdapter(annotation).json_schema()]
     except Exception:  # noqa: BLE001 - not every type has a schema, and pydantic has many ways to say so

@@ -41,7 +41,7 @@ class AdapterRecorder:
     def begin(self, call: Call) -> AdapterRecording:
         """Make the adapter the current one."""
         parent, name = current_call(), type(call.instance).__name__
-        active = parent.child(call.instance, call.owner, call.attribute)
+        active = parent.inside(call)
         signature = call.arguments[_SIGNATURE] if len(call.arguments) > _SIGNATURE else None
         adapter = AdapterCall(
             name, call.keyword_arguments.get("signature", signature), parent.module, sys.exc_info()[1]

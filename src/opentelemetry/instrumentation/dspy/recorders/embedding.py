@@ -34,7 +34,8 @@ class EmbeddingRecorder:
         """Start the span of a call and make it the current one."""
         embedder = call.instance
         options = {**getattr(embedder, "default_kwargs", {}), **call.keyword_arguments}
-        active = current_call().child(embedder, call.owner, call.attribute)
+        active = current_call().inside(call)
+        active.asks_server = True
         active.embedding = embedding = EmbeddingCall()
         model = embedder.model
         identity = identify(model, None) if isinstance(model, str) else identify_function(model)

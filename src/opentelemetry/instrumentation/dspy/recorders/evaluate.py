@@ -64,7 +64,7 @@ class EvaluateRecorder:
         self, call: Call, arguments: Mapping[str, Any], metric: Any, trial: OptimizerTrial | None
     ) -> EvaluateRecording:
         parent = current_call()
-        active = parent.child(call.instance, call.owner, call.attribute)
+        active = parent.inside(call)
         active.scope = UsageScope(parent.scope)
         name = metric_name(metric)
         opened = open_span(self._telemetry.tracer, f"evaluate {name}" if name else "evaluate", with_call(active))

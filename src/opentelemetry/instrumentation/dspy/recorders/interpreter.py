@@ -46,7 +46,7 @@ class InterpreterRecorder:
     def begin(self, call: Call) -> InterpreterRecording:
         """Start the span and make it the current one: what the code calls in the program belongs to it."""
         parent = current_call()
-        active = parent.child(call.instance, call.owner, call.attribute)
+        active = parent.inside(call)
         agent = parent.module.nearest_agent if parent.module is not None else None
         opened = open_invocation(
             self._telemetry.handler.tool(
@@ -79,7 +79,7 @@ class InterpreterRecording:
         """Set the code, and the variables that it is given."""
         given = keyword_view(_PARAMETERS, call)
         arguments = {name: given[name] for name in _PARAMETERS if given.get(name)}
-        self._opened.invocation.arguments = self._telemetry.content.value(arguments, "tool")
+        self._opened.invocation.arguments = self._telemetry.content.named_values(arguments, "tool")
 
     def finish(self, result: Any) -> None:
         """End the span of code that ran; what it submits at its end is what it returns."""

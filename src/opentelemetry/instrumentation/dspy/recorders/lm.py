@@ -58,7 +58,7 @@ class LMRecorder:
         options = request.options
         endpoint = options.get("api_base") or options.get("base_url") or getattr(language_model, "base_url", None)
         server = server_address(endpoint) if isinstance(endpoint, str) else None
-        active = parent.child(language_model, call.owner, call.attribute)
+        active = parent.inside(call)
         context = with_call(active)
         opened = open_invocation(
             # Inside another call of a language model util-genai makes no span, and hands the data to the outer one.
@@ -108,6 +108,9 @@ class LMRecording:
         invocation, active = self._invocation, self._active
         invocation.attributes.update(active.attributes)
         set_request_parameters(invocation, request.options)
+        if invocation.stop_sequences:
+            content = self._telemetry.content
+            invocation.stop_sequences = [content.word(text, "input") for text in invocation.stop_sequences]
         role = role_of(active)
         if role is not None:
             invocation.attributes[semconv.DSPY_OPTIMIZER_ROLE] = role
@@ -123,6 +126,8 @@ class LMRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
+        if self._active.module is not None:
+            self._active.module.remember_reply(result)
         self._end(with_inner(self._under_way.outcome, self._under_way.inner), None)
 
     def fail(self, error: BaseException) -> None:

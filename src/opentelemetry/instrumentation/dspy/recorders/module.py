@@ -22,6 +22,7 @@ from ..content.messages import text_message
 from ..context import ActiveCall, RunningModule, current_call, with_call
 from ..programs.agents import AgentRun, record_tools
 from ..programs.attempts import Attempts, attempts_around
+from ..programs.demos import listed_demos
 from ..programs.module_classes import ModuleClass, ModuleKind, classify
 from ..programs.predictions import remember_span
 from ..programs.signatures import SignatureDescription, describe, describe_answer
@@ -71,8 +72,8 @@ class ModuleRecorder:
         module = call.instance
         module_class = classify(type(module))
         signature = _signature_of(module, module_class)
-        active = parent.child(module, call.owner, call.attribute)
-        active.module = RunningModule(module, parent.module, call.keyword_arguments)
+        active = parent.inside(call)
+        active.module = RunningModule(module, parent.module, call.keyword_arguments, given=active.given)
         if module_class.makes_attempts:
             active.module.attempts = Attempts(vars(module).get("module"))
         if module_class.kind is ModuleKind.AGENT:
@@ -150,8 +151,9 @@ class ModuleRecording:
             if self._signature.name is not None:
                 attributes[semconv.DSPY_SIGNATURE_NAME] = self._signature.name
         if self._module_class.is_predictor:
-            demos = call.keyword_arguments.get("demos", call.instance.demos)
-            attributes[semconv.DSPY_DEMOS_COUNT] = len(demos or ())
+            demos = listed_demos(call.keyword_arguments.get("demos", getattr(call.instance, "demos", None)))
+            if demos is not None:
+                attributes[semconv.DSPY_DEMOS_COUNT] = len(demos)
         if active.conversation_id is not None:
             attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
         if isinstance(self._opened, OpenInvocation) and isinstance(self._opened.invocation, LocalAgentInvocation):
@@ -172,6 +174,8 @@ class ModuleRecording:
         try:
             remember_span(result, self._opened.span.get_span_context())
             self._note_for_agents(result)
+            if self._active.module is not None and self._active.module.caller is not None:
+                self._active.module.remember_reply(result)
             if self._opened.is_recording and self._telemetry.content.captured:
                 self._record_content(result, "output")
         finally:
@@ -219,14 +223,18 @@ class ModuleRecording:
         if isinstance(self._opened, OpenSpan):
             if content.on_spans:
                 name = semconv.DSPY_MODULE_INPUTS if kind == "input" else semconv.DSPY_MODULE_OUTPUTS
-                self._opened.attributes[name] = content.json(value, kind)
+                self._opened.attributes[name] = self._text_of(value, kind)
             return
-        text = content.json(value, kind)
+        text = self._text_of(value, kind)
         if kind == "input":
             self._opened.invocation.input_messages = [text_message("user", text)]
         else:
             answer = OutputMessage(role="assistant", parts=[TextPart(content=text)])
             self._opened.invocation.output_messages = [answer]
+
+    def _text_of(self, value: Any, kind: ContentKind) -> str:
+        content = self._telemetry.content
+        return content.named_json(value, kind) if kind == "input" else content.json(value, kind)
 
 
 def _inputs(call: Call, module_class: ModuleClass) -> dict[str, Any]:

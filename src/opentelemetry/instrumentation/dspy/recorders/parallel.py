@@ -33,7 +33,7 @@ class ParallelRecorder:
     def begin(self, call: Call) -> ParallelRecording:
         """Start the span of a call and make it the current one."""
         parent = current_call()
-        active = parent.child(call.instance, call.owner, call.attribute)
+        active = parent.inside(call)
         opened = open_span(self._telemetry.tracer, type(call.instance).__name__, with_call(active))
         if opened.is_recording:
             active.scope = UsageScope(parent.scope)
@@ -69,7 +69,7 @@ class ParallelRecording:
         if parent.straggler:
             attributes[semconv.DSPY_STRAGGLER] = True
         if self._records_content:
-            inputs = self._telemetry.content.json(call.keyword_arguments, "input")
+            inputs = self._telemetry.content.named_json(call.keyword_arguments, "input")
             attributes[semconv.DSPY_MODULE_INPUTS] = inputs
 
     def finish(self, result: Any) -> None:

@@ -36,7 +36,8 @@ class RetrievalRecorder:
         parent = current_call()
         if parent.retrieval is not None:
             return SharedRetrievalRecording(parent.retrieval) if self._telemetry.content.captured else None
-        active = parent.child(call.instance, call.owner, call.attribute)
+        active = parent.inside(call)
+        active.asks_server = True
         shared = hands_on(call.instance)
         if shared:
             active.retrieval = RetrievalCall()

@@ -40,7 +40,7 @@ class ToolRecorder:
         if is_control_tool(tool):
             return None
         parent = current_call()
-        recording = ToolRecording(self._telemetry, tool.name, parent, parent.child(tool, call.owner, call.attribute))
+        recording = ToolRecording(self._telemetry, tool.name, parent, parent.inside(call))
         recording.describe(_call_id(parent, call), tool.desc, call.keyword_arguments)
         return recording
 
@@ -58,7 +58,7 @@ class ToolCallRecorder:
         if tool is None:
             return None
         parent = current_call()
-        active = parent.child(requested, call.owner, call.attribute)
+        active = parent.inside(call)
         identifier = getattr(requested, "id", None)
         if is_tool(tool) and isinstance(call.keyword_arguments["functions"], dict):
             active.tool_call_id = identifier
@@ -96,7 +96,8 @@ class ToolRecording:
         invocation.attributes.update(active.attributes)
         if active.conversation_id is not None:
             invocation.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
-        invocation.tool_call_id = identifier
+        if isinstance(identifier, str):
+            invocation.tool_call_id = self._content.word(identifier, "tool")
         if isinstance(description, str) and description:
             invocation.tool_description = self._content.text(description, "tool")
         if self._content.captured:
@@ -104,6 +105,8 @@ class ToolRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
+        if self._active.module is not None:
+            self._active.module.remember_reply(result)
         try:
             if self._content.captured and self._opened.is_recording and not inspect.isawaitable(result):
                 self._opened.invocation.tool_result = self._content.value(result, "tool")

@@ -126,7 +126,7 @@ class BatchRecorder:
         callers = self._waiting.take(call.instance, call.arguments[0])
         if not callers:
             return None
-        active = _call_around(callers).child(call.instance, call.owner, call.attribute)
+        active = _call_around(callers).inside(call)
         context = with_call(active, callers[0].context if _in_one_trace(callers) else context_api.Context())
         opened = open_span(self._telemetry.tracer, SPAN_NAME, context, links=_links(callers))
         if opened.is_recording:

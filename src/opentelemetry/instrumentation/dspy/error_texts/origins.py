@@ -1,0 +1,137 @@
+"""Whose words an exception's text is: the application's, a library's that quotes what it was given, or a provider's."""
+
+from __future__ import annotations
+
+import re
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["chain_of", "is_from_library", "is_from_provider", "library_frames", "literals_of"]
+
+_LIBRARIES = frozenset(
+    [
+        "ast",
+        "asyncio",
+        "attr",
+        "attrs",
+        "cloudpickle",
+        "concurrent",
+        "csv",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "dspy",
+        "enum",
+        "fastmcp",
+        "inspect",
+        "json",
+        "json_repair",
+        "jsonschema",
+        "langchain_core",
+        "mcp",
+        "numpy",
+        "orjson",
+        "pickle",
+        "pydantic",
+        "pydantic_core",
+        "referencing",
+        "tenacity",
+        "tomllib",
+        "typing",
+        "typing_extensions",
+        "urllib",
+        "xml",
+        "yaml",
+    ]
+)
+"""Packages that put the values they were given into their messages."""
+
+_PROVIDERS = frozenset(
+    [
+        "aiohttp",
+        "anthropic",
+        "azure",
+        "botocore",
+        "cohere",
+        "google",
+        "groq",
+        "grpc",
+        "http",
+        "httpcore",
+        "httpx",
+        "litellm",
+        "mistralai",
+        "ollama",
+        "openai",
+        "requests",
+        "socket",
+        "ssl",
+        "urllib3",
+        "websockets",
+    ]
+)
+"""Packages whose messages are those of a server, or of the way to it."""
+
+_LM_ERROR = re.compile(r"^(?:LM|LM15|LiteLLM|ContextWindow|Provider|Transport|Auth|RateLimit)\w*(?:Error)?$")
+
+_PLACEHOLDER = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]|\{[^{}]*\}")
+
+_WORDS = re.compile(r"[A-Za-z]{2,}")
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that led to it."""
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
+
+
+def is_from_provider(error: BaseException) -> bool:
+    """Return whether a text is that of a server or of the way to it: LiteLLM's, a provider's, DSPy's ``LMError``."""
+    for ancestor in type(error).__mro__:
+        package = ancestor.__module__.partition(".")[0]
+        if package in _PROVIDERS:
+            return True
+        if package == "dspy" and _LM_ERROR.match(ancestor.__name__):
+            return True
+    return isinstance(error, OSError)
+
+
+def is_from_library(error: BaseException) -> bool:
+    """Return whether a text was written by a library: its own class of exception, or raised in its own code."""
+    if type(error).__module__.partition(".")[0] in _LIBRARIES:
+        return True
+    frames = [*_frames(error)]
+    return bool(frames) and _package(frames[-1].f_globals) in _LIBRARIES
+
+
+def library_frames(error: BaseException) -> list[CodeType]:
+    """Return the code of a library that an exception came through, the innermost last."""
+    frames = [*_frames(error)]
+    return [frame.f_code for frame in frames if _package(frame.f_globals) in _LIBRARIES]
+
+
+def literals_of(code: CodeType) -> Iterator[str]:
+    """Yield the texts that stand in the code itself: all else in its messages was filled in."""
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield from (piece for piece in _PLACEHOLDER.split(constant) if _WORDS.search(piece))
+        elif isinstance(constant, CodeType):
+            yield from literals_of(constant)
+
+
+def _package(namespace: dict[str, object]) -> str:
+    return str(namespace.get("__name__") or "").partition(".")[0]
+
+
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    traceback = error.__traceback__
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next

@@ -1,0 +1,56 @@
+"""What is known where an exception ended a call: read from the call's record when one did, never before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .context import call_in
+from .errors import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.context import Context
+
+    from .context import ActiveCall, RunningModule
+
+__all__ = ["surroundings_in"]
+
+
+def surroundings_in(context: Context) -> Surroundings:
+    """Return what the innermost call of a context, and those around it, were given, were answered and are named."""
+    call = call_in(context)
+    modules = [*_outwards(call.module)]
+    values: list[Any] = [call.given, *(module.given for module in modules)]
+    if modules and modules[-1].replies is not None:
+        values.extend([*modules[-1].replies])
+    return Surroundings(values, _settings(call, modules), _names(call, modules), call.asks_server, call.told)
+
+
+def _outwards(module: RunningModule | None) -> Iterator[RunningModule]:
+    while module is not None:
+        yield module
+        module = module.caller
+
+
+def _settings(call: ActiveCall, modules: list[RunningModule]) -> list[Any]:
+    clients = [call.instance]
+    if call.language_model_call is not None:
+        clients.append(call.language_model_call.language_model)
+    own = [attributes for client in clients if isinstance(attributes := getattr(client, "__dict__", None), dict)]
+    given = [part for given in (call.given, *(module.given for module in modules)) for part in given]
+    return [*own, *(part for part in given if isinstance(part, Mapping))]
+
+
+def _names(call: ActiveCall, modules: list[RunningModule]) -> set[str]:
+    names: set[str] = set()
+    for instance in (call.instance, *(module.instance for module in modules)):
+        attributes = getattr(instance, "__dict__", {})
+        signature, arguments = attributes.get("signature"), attributes.get("args")
+        if isinstance(name := getattr(instance, "name", None), str):
+            names.add(name)
+        for fields in (getattr(signature, "fields", None), arguments):
+            if isinstance(fields, Mapping):
+                names.update(name for name in fields if isinstance(name, str))
+    return names
