@@ -67,7 +67,17 @@ def test_what_a_call_sets_for_itself_does_not_reach_the_one_around_it() -> None:
 
 
 def test_every_field_of_a_call_that_is_not_its_own_is_inherited() -> None:
-    own = {"instance", "owner", "attribute", "adapter_call", "straggler", "embedding", "retrieval", "tool_call_id"}
+    own = {
+        "instance",
+        "owner",
+        "attribute",
+        "adapter_call",
+        "straggler",
+        "embedding",
+        "retrieval",
+        "tool_call_id",
+        "around",
+    }
     marks = {part.name: object() for part in fields(ActiveCall)}
     inner = ActiveCall(**marks).child(None, None, "")  # type: ignore[arg-type]
     inherited = {name for name, mark in marks.items() if getattr(inner, name) is mark}

@@ -11,7 +11,6 @@ import inspect
 import itertools
 import logging
 import pkgutil
-import threading
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import Call, Recorder, Recording, keyword_view
 from .complaints import Complaints
 from .handlers import CallHandler, Switch
+from .locks import ForkSafeLock
 from .traced import TracedAttribute, TracedMethod
 
 __all__ = ["Call", "Patcher", "Recorder", "Recording", "Replacement", "Seam", "keyword_view"]
@@ -88,7 +88,7 @@ class Patcher:
         self._applied: dict[type, list[Seam]] = {}
         self._switch = Switch()
         self._complaints = Complaints()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def apply(self, seams: Iterable[Seam]) -> None:
         """Wrap every seam that the installed DSPy has; log one line for each missing one that it should have."""
