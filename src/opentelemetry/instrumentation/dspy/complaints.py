@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 __all__ = ["Complaints"]
@@ -23,8 +24,10 @@ class Complaints:
         if key in self._made:
             return
         self._made.add(key)
-        _logger.warning(
-            "%s failed; the DSPy call goes on without its telemetry. Further failures of this kind are not logged.",
-            type(recorder).__name__,
-            exc_info=error,
-        )
+        # The application's logging may raise as well, from a filter or a handler, and the call must go on.
+        with contextlib.suppress(Exception):
+            _logger.warning(
+                "%s failed; the DSPy call goes on without its telemetry. Further failures of this kind are not logged.",
+                type(recorder).__name__,
+                exc_info=error,
+            )

@@ -28,7 +28,9 @@ def message_of(error: BaseException) -> str:
     """Return the message of an exception without the model's reply, bounded, and as a text that OTLP can carry."""
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001 - an application's own exception may do anything when it is looked at
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - an application's own exception may do anything when it is looked at
         return type(error).__name__
     for reply in _replies(error):
         message = message.replace(_REPLY + reply, f"{_REPLY}[{len(reply)} characters]")
