@@ -87,7 +87,7 @@ class Point:
         (decimal.Decimal("1.50"), "1.50"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (PurePosixPath("/a/b"), "/a/b"),
-        (Person(name="Ann"), {"name": "Ann", "password": "SecretStr('**********')"}),
+        (Person(name="Ann"), {"name": "Ann", "password": "[secret]"}),
         (Point(1), {"x": 1}),
         (dspy.Example(question="Q", answer=[1]).with_inputs("question"), {"question": "Q", "answer": [1]}),
         (dspy.Prediction(answer="A", score=0.5), {"answer": "A", "score": 0.5}),

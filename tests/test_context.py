@@ -68,8 +68,17 @@ def test_what_a_call_sets_for_itself_does_not_reach_the_one_around_it() -> None:
 
 def test_every_field_of_a_call_that_is_not_its_own_is_inherited() -> None:
     own = {
-        *("instance", "owner", "attribute", "adapter_call", "straggler", "embedding", "retrieval", "tool_call_id"),
-        *("asks_server", "given"),
+        "instance",
+        "owner",
+        "attribute",
+        "adapter_call",
+        "straggler",
+        "embedding",
+        "retrieval",
+        "tool_call_id",
+        "around",
+        "asks_server",
+        "given",
     }
     marks = {part.name: object() for part in fields(ActiveCall)}
     inner = ActiveCall(**marks).child(None, None, "")  # type: ignore[arg-type]

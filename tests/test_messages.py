@@ -79,6 +79,7 @@ def test_the_redaction_is_told_who_speaks() -> None:
         ("question", "input"),
         ("answer", "output"),
         ("result", "input"),
+        ("1", "input"),
         ("reply", "output"),
     ]
 

@@ -7,6 +7,7 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 import dspy
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,20 +138,20 @@ def test_modules_that_refer_to_each_other_are_found_and_looked_through_once() ->
 
 def test_no_module_is_kept_alive_nor_remembered() -> None:
     gc.collect()
-    known = len(paths._places)
+    known = len(paths._indices)
     program = Program(steps=[predictor(), predictor()])
     assert path_from(program, program.steps[1]) == "steps[1]"
-    assert len(paths._places) == known + 1
+    assert len(paths._indices) == known + 1
     dropped = program.steps.pop(0)
-    places = paths._places.get(program)
+    places = paths._indices.get(program)
     assert places is not None
-    assert len(places) == 2
+    assert len(places.places) == 2
     del dropped
     gc.collect()
-    assert len(places) == 1
+    assert len(places.places) == 1
     del program, places
     gc.collect()
-    assert len(paths._places) == known
+    assert len(paths._indices) == known
 
 
 Shape = dict[str, Any]
@@ -215,3 +216,50 @@ def test_path_of_takes_the_caller_directly() -> None:
     program = Program(first=predictor())
     assert path_of(program.first, RunningModule(program, None, {})) == "first"
     assert path_of(program.first, None) is None
+
+
+@pytest.mark.parametrize("make", [list, tuple, lambda values: dict(enumerate(values))], ids=["list", "tuple", "dict"])
+@pytest.mark.parametrize("spread", ["one", "many"])
+def test_data_that_a_program_holds_is_not_looked_through(
+    make: Any, spread: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    is_module = paths._is_module
+
+    def counting(value: object) -> bool:
+        nonlocal looks
+        looks += 1
+        return is_module(value)
+
+    monkeypatch.setattr(paths, "_is_module", counting)
+    data = make(range(100_000))
+    attributes = {"data": data} if spread == "one" else {f"data_{number}": data for number in range(500)}
+    program = Program(**attributes, first=predictor(), steps=[predictor()])
+    assert path_from(program, program.first) == "first"
+    assert path_from(program, program.steps[0]) == "steps[0]"
+    first, looks = looks, 0
+    assert first < 8_000
+    for _ in range(1_000):
+        assert path_from(program, predictor()) is None
+    assert looks < 130 * 1_000
+
+
+def test_a_large_program_is_not_looked_through_for_each_module_made_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Program(steps=[Program(step=predictor()) for _ in range(1_000)])
+    assert path_from(program, program.steps[999].step) == "steps[999].step"
+    looked: list[object] = []
+    below = paths._modules_below
+    monkeypatch.setattr(paths, "_modules_below", lambda root, look: looked.append(root) or below(root, look))
+    for _ in range(100):
+        assert path_from(program, predictor()) is None
+    assert len(looked) <= 2
+    assert path_from(program, program.steps[500]) == "steps[500]"
+
+
+def test_modules_deep_in_each_other_are_found() -> None:
+    program = innermost = Program()
+    for _ in range(3_000):
+        innermost.inner = Program()
+        innermost = innermost.inner
+    innermost.leaf = leaf = predictor()
+    assert path_from(program, leaf) == "inner." * 3_000 + "leaf"

@@ -5,13 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .context import attach, current_call, detach, with_call
+from opentelemetry.context import get_current
+
+from .blocks import INNERMOST_BLOCK, Block, still_open
+from .context import attach, call_in, current_call, detach, with_call
 from .usage import UsageScope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from opentelemetry.util.types import AttributeValue
+
+    from .context import ActiveCall
 
 __all__ = ["telemetry_context", "usage_scope"]
 
@@ -27,14 +32,19 @@ def telemetry_context(
     nest: the inner one adds to the outer one, and wins where both set the same name. Works in ``async`` code too.
     """
     outer = current_call()
-    inner = outer.child(outer.instance, outer.owner, outer.attribute)
-    inner.conversation_id = conversation_id if conversation_id is not None else outer.conversation_id
-    inner.attributes = {**outer.attributes, **(attributes or {})}
-    token = attach(with_call(inner))
+    leave = _enter(
+        Block(
+            outer.scope,
+            outer.conversation_id if conversation_id is None else conversation_id,
+            {**outer.attributes, **(attributes or {})},
+            outer.block,
+        ),
+        outer,
+    )
     try:
         yield
     finally:
-        detach(token)
+        leave()
 
 
 @contextmanager
@@ -45,10 +55,34 @@ def usage_scope() -> Iterator[UsageScope]:
     spans are sampled. Costs are in US dollars.
     """
     outer = current_call()
-    inner = outer.child(outer.instance, outer.owner, outer.attribute)
-    inner.scope = scope = UsageScope(outer.scope)
-    token = attach(with_call(inner))
+    scope = UsageScope(outer.scope)
+    leave = _enter(Block(scope, outer.conversation_id, outer.attributes, outer.block), outer)
     try:
         yield scope
     finally:
-        detach(token)
+        leave()
+
+
+def _enter(block: Block, outer: ActiveCall) -> Callable[[], None]:
+    """Enter a block, and return what leaves it, in whatever context and order blocks are left."""
+    context = with_call(outer.with_block(block))
+    token, block_token = attach(context), INNERMOST_BLOCK.set(block)
+
+    def leave() -> None:
+        innermost = INNERMOST_BLOCK.get()
+        try:
+            INNERMOST_BLOCK.reset(block_token)
+            block.is_left = True
+        except ValueError:
+            block.is_lost = True
+        # One that began inside and goes on stays; none comes back that is over.
+        INNERMOST_BLOCK.set(still_open(block.outer if innermost is block else innermost))
+        if get_current() is context:
+            detach(token)
+        call = left_in = call_in(get_current())
+        while call.around is not None and call.block is not still_open(call.block):
+            call = call.around
+        if call is not left_in:
+            attach(with_call(call))
+
+    return leave

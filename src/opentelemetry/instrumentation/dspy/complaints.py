@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["Complaints"]
 
@@ -23,8 +28,21 @@ class Complaints:
         if key in self._made:
             return
         self._made.add(key)
-        _logger.warning(
-            "%s failed; the DSPy call goes on without its telemetry. Further failures of this kind are not logged.",
-            type(recorder).__name__,
-            exc_info=error,
-        )
+        # The application's logging may raise as well, from a filter or a handler, and the call must go on.
+        with contextlib.suppress(Exception):
+            _logger.warning(
+                "%s failed; the DSPy call goes on without its telemetry. Further failures of this kind are not logged.",
+                type(recorder).__name__,
+                exc_info=without_text(error),
+            )
+
+
+def without_text(error: Exception) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """Return an exception for a log, with its class and its stack; its text may quote what the program was given."""
+    try:
+        silent: BaseException = type(error).__new__(type(error))
+        silent.args = ()
+        silent = silent if not str(silent) else Exception()
+    except Exception:  # noqa: BLE001 - not every class can be made out of nothing
+        silent = Exception()
+    return type(error), silent, error.__traceback__

@@ -7,13 +7,15 @@ meet nowhere else.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
 
+from .blocks import INNERMOST_BLOCK, lies_in
 from .errors import ToldErrors
 from .programs.paths import path_of
+from .usage import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
+    from .blocks import Block
     from .calls import Call
     from .content.documents import RetrievalCall
     from .lm_results import LMOutcome
@@ -41,6 +44,7 @@ __all__ = [
     "attach",
     "call_in",
     "current_call",
+    "current_context",
     "detach",
     "lm_call_under_way",
     "with_call",
@@ -177,6 +181,10 @@ class ActiveCall:
     """Given by the model to the tool call that this call executes; of this call alone."""
     retrieval: RetrievalCall | None = None
     """Where this call hands the search on to another retriever; of this call alone."""
+    block: Block | None = None
+    """The innermost block of the application that the call lies in."""
+    around: ActiveCall | None = None
+    """Of a record that a block of the application made: the record of the call around the block."""
     asks_server: bool = False
     """Whether this call asks a server that is no language model; of this call alone."""
     given: Sequence[Any] = ()
@@ -203,6 +211,18 @@ class ActiveCall:
             self.evaluation,
             self.optimizer,
             self.told or ToldErrors(),
+            block=self.block,
+        )
+
+    def with_block(self, block: Block) -> ActiveCall:
+        """Return the record of the same call in a block, with what that adds."""
+        return replace(
+            self,
+            scope=joined(block.scope, self.scope),
+            conversation_id=self.conversation_id if block.conversation_id is None else block.conversation_id,
+            attributes={**self.attributes, **block.attributes},
+            block=block,
+            around=self,
         )
 
 
@@ -210,12 +230,28 @@ NO_CALL = ActiveCall()
 
 
 def current_call() -> ActiveCall:
-    """Return the record of the innermost call under way, an empty one outside of any."""
-    return call_in(context_api.get_current())
+    """Return the record of the innermost call under way, an empty one outside of any.
+
+    It has in it what the application's innermost block adds, also where the Context does not know of that block.
+    """
+    call, block = call_in(context_api.get_current()), INNERMOST_BLOCK.get()
+    if call.block is block and (block is None or not block.is_lost):
+        return call
+    while call.around is not None and call.block is not None and call.block.is_lost:
+        call = call.around
+    while block is not None and block.is_lost:
+        block = block.outer
+    return call if block is None or lies_in(call.block, block) else call.with_block(block)
+
+
+def current_context() -> Context:
+    """Return the current OpenTelemetry Context for work that runs elsewhere, with ``current_call`` in it."""
+    context, call = context_api.get_current(), current_call()
+    return context if call_in(context) is call else with_call(call, context)
 
 
 def call_in(context: Context) -> ActiveCall:
-    """Return the record of the innermost call under way in a context, an empty one outside of any."""
+    """Return the record of the innermost call under way that a context knows of, an empty one outside of any."""
     call: ActiveCall = context.get(_CALL_KEY, NO_CALL)  # type: ignore[assignment]
     return call
 

@@ -6,19 +6,19 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import get_current_span
 
 from .calls import Call, Recorder, Recording
-from .context import attach, call_in
+from .context import current_call
+from .importlib_bootstrap_frames import call_async, call_sync
+from .openings import Openings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from .complaints import Complaints
 
-__all__ = ["CallHandler", "Switch"]
+__all__ = ["CallHandler", "CallUnderWay", "Switch"]
 
 
 @dataclass(slots=True)
@@ -45,43 +45,8 @@ class CallHandler:
         """Return the handler for a plain function, or for one that is a coroutine function."""
         return self.call_async if inspect.iscoroutinefunction(original) else self.call_sync
 
-    def call_sync(
-        self,
-        wrapped: Callable[..., Any],
-        instance: Any,
-        arguments: tuple[Any, ...],
-        keyword_arguments: dict[str, Any],
-    ) -> Any:
-        """Call a plain function."""
-        recording = self._begin(instance, arguments, keyword_arguments)
-        if recording is None:
-            return wrapped(*arguments, **keyword_arguments)
-        try:
-            result = wrapped(*arguments, **keyword_arguments)
-        except BaseException as error:
-            self._tell(recording.fail, error)
-            raise
-        self._tell(recording.finish, result)
-        return result
-
-    async def call_async(
-        self,
-        wrapped: Callable[..., Awaitable[Any]],
-        instance: Any,
-        arguments: tuple[Any, ...],
-        keyword_arguments: dict[str, Any],
-    ) -> Any:
-        """Call and await a coroutine function."""
-        recording = self._begin(instance, arguments, keyword_arguments)
-        if recording is None:
-            return await wrapped(*arguments, **keyword_arguments)
-        try:
-            result = await wrapped(*arguments, **keyword_arguments)
-        except BaseException as error:
-            self._tell(recording.fail, error)
-            raise
-        self._tell(recording.finish, result)
-        return result
+    call_sync = call_sync
+    call_async = call_async
 
     def call_deferred(
         self,
@@ -100,9 +65,11 @@ class CallHandler:
 
         return self.call_async(hand_on, instance, arguments, keyword_arguments)
 
-    def _begin(self, instance: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]) -> Recording | None:
-        context = get_current()
-        active = call_in(context)
+    def begin(
+        self, instance: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]
+    ) -> CallUnderWay | None:
+        """Begin to record a call; ``None`` where it is not to be recorded."""
+        active = current_call()
         if (
             active.instance is instance
             and instance is not None
@@ -113,18 +80,41 @@ class CallHandler:
             return None
         if not (self.switch.on and is_instrumentation_enabled()):
             return None
+        openings = Openings()
         try:
-            return self.recorder.begin(Call(instance, self.owner(), self.attribute, arguments, keyword_arguments))
+            call = Call(instance, self.owner(), self.attribute, arguments, keyword_arguments)
+            recording = openings.begin(self.recorder.begin, call)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here is ours, and the call must go on
-            left_open = get_current_span()
-            attach(context)
-            if left_open is not get_current_span():
-                left_open.end()
             self.complaints.about(self.recorder, error)
             return None
+        return None if recording is None else CallUnderWay(self, recording, openings)
 
-    def _tell(self, note: Callable[[Any], None], what: Any) -> None:
+
+@dataclass(slots=True)
+class CallUnderWay:
+    """One recorded call, from its beginning to its end.
+
+    After its end nothing that it opened is open, and the context is the one before. Our exceptions stay here, except
+    one that is no ``Exception``: Ctrl-C, or what a signal handler of the application raised, is meant for the program.
+    """
+
+    handler: CallHandler
+    recording: Recording
+    openings: Openings
+
+    def finish(self, result: Any) -> None:
+        """Record what the call returned."""
+        self._end(self.recording.finish, result, None)
+
+    def fail(self, error: BaseException) -> None:
+        """Record the exception that ended the call."""
+        self._end(self.recording.fail, error, error)
+
+    def _end(self, tell: Callable[[Any], None], what: Any, error: BaseException | None) -> None:
         try:
-            note(what)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.complaints.about(self.recorder, error)
+            try:
+                tell(what)
+            finally:
+                self.openings.end(error)
+        except Exception as failure:  # noqa: BLE001 - as above
+            self.handler.complaints.about(self.handler.recorder, failure)

@@ -11,7 +11,6 @@ import inspect
 import itertools
 import logging
 import pkgutil
-import threading
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import Call, Recorder, Recording, keyword_view
 from .complaints import Complaints
 from .handlers import CallHandler, Switch
+from .locks import ForkSafeLock
 from .traced import TracedAttribute, TracedMethod
 
 __all__ = ["Call", "Patcher", "Recorder", "Recording", "Replacement", "Seam", "keyword_view"]
@@ -84,14 +84,14 @@ class Patcher:
     def __init__(self, apply_to: Callable[[Patcher], None] = lambda _: None) -> None:
         self._apply_all = apply_to
         self._removed = False
-        self._running = threading.Lock()
+        self._running = ForkSafeLock()
         self._patches: dict[int, _Patch] = {}
         """In the order in which they were made; those of a class that is gone go with it."""
         self._numbers = itertools.count()
         self._applied: dict[type, list[Seam]] = {}
         self._switch = Switch()
         self._complaints = Complaints()
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
 
     def run(self) -> None:
         """Apply all that the patcher was made for, unless it was taken off before; DSPy has to be imported."""
@@ -101,7 +101,7 @@ class Patcher:
             try:
                 self._apply_all(self)
             except Exception as error:
-                _logger.warning("DSPy could not be instrumented: %s.", type(error).__name__, exc_info=error)
+                _logger.warning("DSPy could not be instrumented.", exc_info=error)
                 self._remove()
 
     def apply(self, seams: Iterable[Seam]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import wrapt
+from opentelemetry.context import get_current
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.util.genai.invocation import GenAIInvocation
@@ -14,6 +15,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .context import attach, detach
 from .errors import error_of, message_of
+from .openings import note
 from .surroundings import surroundings_in
 
 if TYPE_CHECKING:
@@ -28,7 +30,17 @@ else:
     # wrapt's classes take parameters in their stubs alone.
     _ObjectProxy = wrapt.ObjectProxy
 
-__all__ = ["HeldSpan", "OpenInvocation", "OpenSpan", "hold_end", "open_invocation", "open_span"]
+__all__ = [
+    "EnteredContext",
+    "HeldSpan",
+    "OpenInvocation",
+    "OpenSpan",
+    "enter",
+    "finish_span",
+    "hold_end",
+    "open_invocation",
+    "open_span",
+]
 
 Invocation = TypeVar("Invocation", bound=GenAIInvocation)
 
@@ -42,6 +54,7 @@ class OpenSpan:
     _token: Token[Context]
     attributes: dict[str, Any] = field(default_factory=dict)
     """Set on the span at its end, all at once: each setting of attributes takes a lock."""
+    _ended: bool = False
 
     @property
     def is_recording(self) -> bool:
@@ -49,16 +62,21 @@ class OpenSpan:
         return self.span.is_recording()
 
     def end(self, error: BaseException | None) -> None:
-        """End the span, with the status of the error if one ended the call, and leave its context."""
+        """End the span, with the status of the error if one ended the call, and leave its context.
+
+        A second end does nothing. The span ends and its context goes whatever is raised on the way there.
+        """
+        if self._ended:
+            return
+        self._ended = True
         try:
             if self.span.is_recording():
-                if error is not None:
-                    self.attributes[ERROR_TYPE] = fq_exception_type(error)
-                    self.span.set_status(Status(StatusCode.ERROR, message_of(error, surroundings_in(self.context))))
-                self.span.set_attributes(self.attributes)
-            self.span.end()
+                finish_span(self.span, self.attributes, error, self.context)
         finally:
-            detach(self._token)
+            try:
+                self.span.end()
+            finally:
+                detach(self._token)
 
 
 @dataclass(slots=True)
@@ -66,7 +84,9 @@ class OpenInvocation(Generic[Invocation]):
     """A span of ``opentelemetry-util-genai``, which names it and records its metrics and events."""
 
     invocation: Invocation
+    _owns_span: bool
     _token: Token[Context]
+    _ended: bool = False
 
     @property
     def span(self) -> Span:
@@ -89,14 +109,66 @@ class OpenInvocation(Generic[Invocation]):
         return self.invocation.span.is_recording()
 
     def end(self, error: BaseException | None) -> None:
-        """End the invocation, failed if an error ended the call, and leave its context."""
+        """End the invocation, failed if an error ended the call, and leave its context.
+
+        A second end does nothing. The span ends and its context goes whatever is raised on the way there.
+        """
+        if self._ended:
+            return
+        self._ended = True
         try:
             if error is None:
                 self.invocation.stop()
             else:
                 self.invocation.fail(error_of(error, surroundings_in(self.context)))
+        except BaseException:
+            self._end_span(error)
+            raise
         finally:
             detach(self._token)
+
+    def _end_span(self, error: BaseException | None) -> None:
+        """End the span where util-genai failed to."""
+        span = self.invocation.span
+        if self._owns_span and span.is_recording():
+            try:
+                finish_span(span, self.invocation.attributes, error, self.context)
+            finally:
+                span.end()
+
+
+@dataclass(slots=True)
+class EnteredContext:
+    """A context that is the current one without a span of its own."""
+
+    _token: Token[Context]
+    _ended: bool = False
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Leave the context; a second end does nothing."""
+        if not self._ended:
+            self._ended = True
+            detach(self._token)
+
+
+def enter(context: Context) -> EnteredContext:
+    """Make a context the current one until it is left, at the end of the call that begins now at the latest."""
+    entered = EnteredContext(attach(context))
+    note(entered)
+    return entered
+
+
+def finish_span(span: Span, attributes: dict[str, Any], error: BaseException | None, context: Context) -> None:
+    """Set what is known at the end of a span, and the status of the error if one ended it; both whatever fails.
+
+    ``context`` is that of the call, which tells what its error must not quote.
+    """
+    try:
+        if error is not None:
+            attributes[ERROR_TYPE] = fq_exception_type(error)
+            span.set_status(Status(StatusCode.ERROR, message_of(error, surroundings_in(context))))
+    finally:
+        span.set_attributes(attributes)
 
 
 def open_span(
@@ -110,16 +182,23 @@ def open_span(
     """Start a span below the one in the context and make it the current one."""
     span = tracer.start_span(name, context, kind, links=links)
     inside = set_span_in_context(span, context)
-    return OpenSpan(span, inside, attach(inside))
+    opened = OpenSpan(span, inside, attach(inside))
+    note(opened)
+    return opened
 
 
-def open_invocation(invocation: Invocation) -> OpenInvocation[Invocation]:
+def open_invocation(invocation: Invocation, context: Context | None = None) -> OpenInvocation[Invocation]:
     """Take over an invocation that was just made, so that it can end in another context than it began in.
 
     A coroutine that the garbage collector closes does; util-genai would log an error (see ``context.detach``).
+    ``context`` is made the current one, by default the invocation's own.
     """
+    # Inside another call of a language model util-genai makes no span, attaches nothing and shows the outer span.
+    owns_span = get_current() is invocation.context
     invocation.suspend()
-    return OpenInvocation(invocation, attach(invocation.context))
+    opened = OpenInvocation(invocation, owns_span, attach(invocation.context if context is None else context))
+    note(opened)
+    return opened
 
 
 class HeldSpan(_ObjectProxy):

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from opentelemetry import context as context_api
-
-from .context import attach, current_call, detach, with_call
+from .blocks import INNERMOST_BLOCK
+from .context import attach, call_in, current_call, current_context, detach, with_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +32,7 @@ class ContextThreadPoolExecutor(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         """Submit a call as the standard pool does."""
-        return self.submit_in(context_api.get_current(), fn, *args, **kwargs)
+        return self.submit_in(current_context(), fn, *args, **kwargs)
 
     def submit_in(self, context: Context, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         """Submit a call that runs in the given OpenTelemetry Context."""
@@ -49,7 +48,7 @@ class ItemThreadPoolExecutor(ContextThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         """Submit an item's run; the second one of the same item is marked in its Context."""
-        context = context_api.get_current()
+        context = current_context()
         index = args[_ITEM_INDEX] if len(args) > _ITEM_INDEX else None
         if isinstance(index, int):
             if index in self._submitted:
@@ -59,8 +58,10 @@ class ItemThreadPoolExecutor(ContextThreadPoolExecutor):
 
 
 def _run_in(context: Context, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Result:
-    token = attach(context)
+    # The block of whoever made this thread, which some Pythons hand down, need not be that of the work.
+    token, block_token = attach(context), INNERMOST_BLOCK.set(call_in(context).block)
     try:
         return fn(*args, **kwargs)
     finally:
         detach(token)
+        INNERMOST_BLOCK.reset(block_token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,12 +10,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Usage", "UsageScope", "shared_scope"]
+__all__ = ["Usage", "UsageScope", "joined", "shared_scope"]
 
 OTHER_MODELS = "other"
 """Under this key a scope adds up the models that came after it had seen ``MAX_MODELS`` of them."""
 
 MAX_MODELS = 100
+
+_lock = threading.RLock()
+"""One for all scopes: it is held for some additions only, and no more.
+
+Re-entrant, because the garbage collector may end a language model call at any line.
+"""
+
+if hasattr(os, "register_at_fork"):
+    # A child process gets the sums complete, and the lock open.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @dataclass(slots=True)
@@ -61,27 +72,26 @@ class UsageScope:
     parent: UsageScope | None = None
     _total: Usage = field(default_factory=Usage)
     _by_model: dict[str, Usage] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    beside: UsageScope | None = None
+    """A second scope around this one, where the application's block and the running call do not lie in each other."""
 
     def add(self, usage: Usage, model: str) -> None:
         """Add one call's usage to this scope and to those around it."""
-        scope: UsageScope | None = self
-        while scope is not None:
-            scope._add_here(usage, model)
-            scope = scope.parent
+        with _lock:
+            for scope in _outwards(self):
+                scope._add_here(usage, model)
 
     def _add_here(self, usage: Usage, model: str) -> None:
-        with self._lock:
-            self._total.add(usage)
-            of_model = self._by_model.get(model)
-            if of_model is None:
-                key = model if len(self._by_model) < MAX_MODELS else OTHER_MODELS
-                of_model = self._by_model.setdefault(key, Usage())
-            of_model.add(usage)
+        self._total.add(usage)
+        of_model = self._by_model.get(model)
+        if of_model is None:
+            key = model if len(self._by_model) < MAX_MODELS else OTHER_MODELS
+            of_model = self._by_model.setdefault(key, Usage())
+        of_model.add(usage)
 
     def total(self) -> Usage:
         """Return all numbers, taken at one moment."""
-        with self._lock:
+        with _lock:
             return self._total.copy()
 
     @property
@@ -122,7 +132,7 @@ class UsageScope:
     @property
     def by_model(self) -> Mapping[str, Usage]:
         """The same numbers for each request model, taken at one moment."""
-        with self._lock:
+        with _lock:
             return {model: usage.copy() for model, usage in self._by_model.items()}
 
 
@@ -135,7 +145,31 @@ def shared_scope(scopes: Sequence[UsageScope | None]) -> UsageScope | None:
     return None
 
 
+def joined(inner: UsageScope | None, outer: UsageScope | None) -> UsageScope | None:
+    """Return the scope of what runs inside both, a new one only where neither lies in the other."""
+    if inner is None or outer is None:
+        return outer if inner is None else inner
+    if any(scope is outer for scope in _outwards(inner)):
+        return inner
+    if any(scope is inner for scope in _outwards(outer)):
+        return outer
+    return UsageScope(outer, beside=inner)
+
+
 def _outwards(scope: UsageScope | None) -> Iterator[UsageScope]:
+    """Yield a scope and all that are around it, each of them once."""
+    seen: set[int] | None = None
+    branches: list[UsageScope] = []
     while scope is not None:
-        yield scope
-        scope = scope.parent
+        if seen is None or id(scope) not in seen:
+            yield scope
+            if scope.beside is not None:
+                seen = set() if seen is None else seen
+                branches.append(scope.beside)
+            if seen is not None:
+                seen.add(id(scope))
+            scope = scope.parent
+        else:
+            scope = None
+        if scope is None and branches:
+            scope = branches.pop()

@@ -47,7 +47,9 @@ def text_of(error: BaseException) -> str:
     """Return an exception's own text; one that cannot be read is told by its type."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - an application's own exception may do anything when it is looked at
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - an application's own exception may do anything when it is looked at
         return type(error).__name__
 
 

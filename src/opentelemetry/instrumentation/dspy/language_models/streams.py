@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
+from ..openings import note
 from .reply_values import items_of, member
 
 if TYPE_CHECKING:
@@ -43,14 +44,22 @@ class _TimedStream(_ObjectProxy):
 class StreamTiming:
     """The replacement of the stream, for as long as one call lasts."""
 
-    __slots__ = ("_override",)
+    __slots__ = ("_ended", "_override")
 
     def __init__(self, override: AbstractContextManager[Any]) -> None:
         self._override = override
+        self._ended = False
         override.__enter__()
+        note(self)
 
-    def end(self) -> None:
-        """Put the stream back; nothing is to be done in a context that is not the one of the beginning."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Put the stream back, whatever ended the call.
+
+        Nothing is to be done in a context that is not the one of the beginning, nor a second time.
+        """
+        if self._ended:
+            return
+        self._ended = True
         try:
             self._override.__exit__(None, None, None)
         except ValueError:

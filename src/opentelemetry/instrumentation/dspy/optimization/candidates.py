@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..locks import ForkSafeLock
 from .evaluation_results import ExampleOutcome
 from .evaluations import Evaluation, OpenExample, open_example
 from .optimizer_runs import OptimizerRun, OptimizerTrial, TrialKind, open_trial
@@ -56,7 +57,7 @@ class Candidates:
     """The record of the call that runs the executor."""
     context: Context
     """The context of that call."""
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: ForkSafeLock = field(default_factory=ForkSafeLock, repr=False)
     _of_item: dict[int, tuple[_Candidate, object]] = field(default_factory=dict)
     _all: list[_Candidate] = field(default_factory=list)
 
@@ -93,8 +94,10 @@ class Candidates:
 
     def end(self, error: BaseException | None) -> None:
         """End the trials that examples did not end, because they were not run."""
-        for candidate in self._all:
-            candidate.end(error)
+        with ExitStack() as ends:
+            # What one of them raises keeps none of the others open.
+            for candidate in reversed(self._all):
+                ends.callback(candidate.end, error)
 
     def _begin(self, candidate: _Candidate, item: tuple[Any, Any]) -> Evaluation:
         candidate.trial = trial = open_trial(

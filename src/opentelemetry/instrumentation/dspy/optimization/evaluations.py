@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from opentelemetry.trace import (
 
 from .. import semconv
 from ..context import ActiveCall, with_call
+from ..locks import ForkSafeLock
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
@@ -61,7 +61,7 @@ class Evaluation:
     name: str = field(init=False)
     _positions: dict[int, list[int]] = field(default_factory=dict)
     _started: set[int] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _lock: ForkSafeLock = field(default_factory=ForkSafeLock, repr=False)
 
     def __post_init__(self) -> None:
         self.name = metric_name(self.metric) or "none"
@@ -124,9 +124,11 @@ class OpenExample:
             if is_known and evaluation.metric is not None and (place is None or place.run.traces != "none"):
                 emit_result(evaluation.telemetry, outcome, evaluation.name)
         finally:
-            self.opened.end(outcome.error)
-            if evaluation.after_each is not None:
-                evaluation.after_each()
+            try:
+                self.opened.end(outcome.error)
+            finally:
+                if evaluation.after_each is not None:
+                    evaluation.after_each()
 
 
 def open_example(evaluation: Evaluation, example: object, program: object = None) -> OpenExample:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ..openings import Openings
 from .evaluation_results import ExampleOutcome
 
 if TYPE_CHECKING:
@@ -26,17 +28,18 @@ def recording_examples(
     """
 
     def with_span(item: Any) -> Any:
+        openings = Openings()
         try:
-            opened = open_one(item)
+            opened = openings.begin(open_one, item)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here is ours, and the program must go on
             _complain(error)
             return function(item)
         try:
             result = function(item)
         except BaseException as error:
-            _end(opened, _failure, error)
+            _end(openings, opened, _failure, error)
             raise
-        _end(opened, read, result)
+        _end(openings, opened, read, result)
         return result
 
     return with_span
@@ -46,13 +49,16 @@ def _failure(error: BaseException) -> ExampleOutcome:
     return ExampleOutcome(error=error, failed=True)
 
 
-def _end(opened: OpenExample, read: Callable[[Any], ExampleOutcome], result: Any) -> None:
+def _end(openings: Openings, opened: OpenExample, read: Callable[[Any], ExampleOutcome], result: Any) -> None:
     outcome = ExampleOutcome()
     try:
         try:
             outcome = read(result)
         finally:
-            opened.end(outcome)
+            try:
+                opened.end(outcome)
+            finally:
+                openings.end(outcome.error)
     except Exception as error:  # noqa: BLE001 - as above
         _complain(error)
 
@@ -65,8 +71,10 @@ def _complain(error: Exception) -> None:
     if type(error) in _complained:
         return
     _complained.add(type(error))
-    _logger.warning(
-        "The span of an example failed; the evaluation goes on without it. Further failures of this kind are not "
-        "logged.",
-        exc_info=error,
-    )
+    # The application's logging may raise as well, from a filter or a handler, and the evaluation must go on.
+    with contextlib.suppress(Exception):
+        _logger.warning(
+            "The span of an example failed; the evaluation goes on without it. Further failures of this kind are not "
+            "logged.",
+            exc_info=error,
+        )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
-from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.trace import Status, StatusCode, set_span_in_context
-from opentelemetry.util.genai.utils import fq_exception_type
+from opentelemetry.trace import set_span_in_context
 
 from .. import semconv
 from ..context import ActiveCall, attach, current_call, detach, with_call
-from ..errors import message_of
-from ..surroundings import surroundings_in
+from ..locks import ForkSafeLock
+from ..openings import note
+from ..spans import finish_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
 
@@ -62,7 +60,7 @@ class OptimizerRun:
     _trials: int = 0
     _best_whole: float | None = None
     _best_part: float | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: ForkSafeLock = field(default_factory=ForkSafeLock, repr=False)
 
     def __post_init__(self) -> None:
         outer = self.parent.roles if self.parent is not None else {}
@@ -151,6 +149,7 @@ class OptimizerTrial:
     def enter(self) -> None:
         """Make the trial the current one; ``end`` must be called in the same frame or task."""
         self._token = attach(self.context)
+        note(self)
 
     def end(self, error: BaseException | None = None) -> None:
         """End the span with what is known by now, and leave its context."""
@@ -159,12 +158,17 @@ class OptimizerTrial:
         self._ended = True
         try:
             self._settle()
-            if self.span.is_recording():
-                if error is not None:
-                    self.attributes[ERROR_TYPE] = fq_exception_type(error)
-                    self.span.set_status(Status(StatusCode.ERROR, message_of(error, surroundings_in(self.context))))
-                self.span.set_attributes({**self.attributes, **usage_attributes(self.scope)})
-            self.span.end()
+            self.attributes.update(usage_attributes(self.scope))
+        finally:
+            self._end_span(error)
+
+    def _end_span(self, error: BaseException | None) -> None:
+        try:
+            try:
+                if self.span.is_recording():
+                    finish_span(self.span, self.attributes, error, self.context)
+            finally:
+                self.span.end()
         finally:
             if self._token is not None:
                 detach(self._token)

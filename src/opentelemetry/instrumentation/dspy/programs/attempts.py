@@ -56,8 +56,8 @@ class Attempts:
             self._latest.set_attribute(semconv.DSPY_ATTEMPT_REWARD, value)
             self._let_go()
 
-    def end(self) -> dict[str, AttributeValue]:
-        """Let go of the last attempt, and return what the span of the whole call tells."""
+    def end(self, error: BaseException | None = None) -> dict[str, AttributeValue]:
+        """Let go of the last attempt, and return what the span of the whole call tells, whatever ended it."""
         self._let_go()
         attributes: dict[str, AttributeValue] = {semconv.DSPY_ATTEMPTS_COUNT: self._count}
         if self._best_reward is not None:
@@ -65,9 +65,9 @@ class Attempts:
         return attributes
 
     def _let_go(self) -> None:
-        if self._latest is not None:
-            self._latest.let_go()
-            self._latest = None
+        latest, self._latest = self._latest, None
+        if latest is not None:
+            latest.let_go()
 
 
 def attempts_around(parent: ActiveCall, module: object) -> Attempts | None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..context import RunningModule
 
 __all__ = ["note_copy", "original_of", "path_of"]
+
+
+_Steps: TypeAlias = "tuple[Any, ...]"
+"""Attribute names, and after the name of a list or dict the index or key in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +26,55 @@ class _Place:
     """The way from one module to another below it."""
 
     path: str
-    steps: tuple[str | int, ...]
-    """Attribute names, and after the name of a list or dict the index or key in it."""
+    steps: _Steps
 
 
-_places: WeakIdentityMap[WeakIdentityMap[_Place]] = WeakIdentityMap()
+ENTRIES_IN_ROW = 100
+"""Entries in a row that are no modules, after which a list, tuple or dict is taken for data."""
+
+MUCH_DATA = 2_000
+"""Entries of that sort in a whole program, after which fewer in a row are enough."""
+
+FEWER_ENTRIES_IN_ROW = 10
+
+ATTRIBUTES_IN_ROW = 2_000
+"""Attributes in a row without a module in them, after which there is nothing more to find."""
+
+ALWAYS = 3_000
+"""Attributes and entries that are looked at for any module whose place is not known."""
+
+SHARE = 50
+"""In a larger program, this many for each module whose place is not known, on average."""
+
+
+class _Index:
+    """The places of the modules below one module, as far as they were looked for."""
+
+    __slots__ = ("_cost", "_saved", "places")
+
+    def __init__(self) -> None:
+        self.places: WeakIdentityMap[_Place] = WeakIdentityMap()
+        self._cost = 0
+        self._saved = 0
+
+    def look_for(self, root: Any, module: Any) -> _Place | None:
+        """Look through the program, unless it is large and was looked through just now.
+
+        A program that makes predictors in its calls asks for one that is nowhere, again and again.
+        """
+        self._saved += SHARE
+        if self._cost > ALWAYS and self._saved < self._cost:
+            return None
+        found, look = None, _Look()
+        for candidate, place in _modules_below(root, look):
+            self.places.set(candidate, place)
+            if candidate is module:
+                found = place
+        self._cost, self._saved = look.cost, 0
+        return found
+
+
+_indices: WeakIdentityMap[_Index] = WeakIdentityMap()
 """For each module that called another, the places of the modules below it."""
 
 _originals: WeakIdentityMap[Callable[[], object | None]] = WeakIdentityMap()
@@ -65,23 +114,18 @@ def path_of(module: Any, caller: RunningModule | None) -> str | None:
 
 
 def _place_below(root: Any, module: Any) -> _Place | None:
-    known = _places.get(root)
-    if known is None:
-        known = WeakIdentityMap()
-        _places.set(root, known)
-    place = known.get(module)
+    index = _indices.get(root)
+    if index is None:
+        index = _Index()
+        _indices.set(root, index)
+    place = index.places.get(module)
     if place is not None and _at(root, place.steps) is module:
         return place
     # Unknown, or the program was changed since: look through it, and keep what is found on the way.
-    found = None
-    for candidate, place in _modules_below(root, "", (), {id(root)}):
-        known.set(candidate, place)
-        if candidate is module:
-            found = place
-    return found
+    return index.look_for(root, module)
 
 
-def _at(root: Any, steps: tuple[str | int, ...]) -> object:
+def _at(root: Any, steps: _Steps) -> object:
     found: Any = root
     try:
         for step in steps:
@@ -92,29 +136,73 @@ def _at(root: Any, steps: tuple[str | int, ...]) -> object:
     return found
 
 
-def _modules_below(
-    root: Any, prefix: str, steps: tuple[str | int, ...], seen: set[int]
-) -> Iterator[tuple[Any, _Place]]:
+def _modules_below(root: Any, look: _Look) -> Iterator[tuple[Any, _Place]]:
     """Yield the modules below a module in the order and spelling of ``BaseModule.named_parameters``."""
-    for name, value in list(vars(root).items()):
-        for item, path, item_steps in _items(name, value):
-            if id(item) in seen or not _is_module(item):
+    seen = {id(root)}
+    # A stack, not a recursion: a program may be nested as deep as Python lets its calls be.
+    stack = [_items(root, "", (), look)]
+    while stack and look.without_module < ATTRIBUTES_IN_ROW:
+        for item, path, steps in stack[-1]:
+            if item is None:
+                look.without_module += 1
+                if look.without_module >= ATTRIBUTES_IN_ROW:
+                    break
+            elif id(item) not in seen:
+                seen.add(id(item))
+                look.without_module = 0
+                place = _Place(path, steps)
+                yield item, place
+                stack.append(_items(item, f"{path}.", steps, look))
+                break
+        else:
+            stack.pop()
+
+
+def _items(module: Any, prefix: str, steps: _Steps, look: _Look) -> Iterator[tuple[Any, str, _Steps]]:
+    """Yield the modules in a module's attributes, and in lists, tuples and dicts among them; ``None`` for the rest."""
+    # Nobody's own methods are called here. A thread that changes what is being looked at ends the look.
+    with suppress(RuntimeError):
+        for name, value in dict.items(vars(module)):
+            look.cost += 1
+            if isinstance(value, (list, tuple)):
+                kind: type[Any] = list if isinstance(value, list) else tuple
+                entries: Iterable[tuple[Any, Any]] = enumerate(kind.__iter__(value))
+                spelled = "{}[{}]"
+            elif isinstance(value, dict):
+                entries, spelled = dict.items(value), "{}['{}']"
+            else:
+                yield (value if _is_module(value) else None), prefix + name, (*steps, name)
                 continue
-            seen.add(id(item))
-            place = _Place(prefix + path, steps + item_steps)
-            yield item, place
-            yield from _modules_below(item, f"{place.path}.", place.steps, seen)
+            with suppress(RuntimeError):
+                for key, item in look.through(entries):
+                    yield item, prefix + spelled.format(name, key), (*steps, name, key)
+            yield None, prefix, steps
 
 
-def _items(name: str, value: Any) -> Iterator[tuple[Any, str, tuple[str | int, ...]]]:
-    if isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield item, f"{name}[{index}]", (name, index)
-    elif isinstance(value, dict):
-        for key, item in list(value.items()):
-            yield item, f"{name}['{key}']", (name, key)
-    else:
-        yield value, name, (name,)
+@dataclass(slots=True)
+class _Look:
+    """One look through a program, which is not to look at all the data that the program holds."""
+
+    cost: int = 0
+    """Attributes and entries that were looked at."""
+    data: int = 0
+    """Those of them that are data in a list, tuple or dict."""
+    without_module: int = 0
+    """Attributes since the last one in which there was a module."""
+
+    def through(self, entries: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        """Yield the modules among the entries of a container, until it is taken for data."""
+        in_row = 0
+        for key, item in entries:
+            self.cost += 1
+            if _is_module(item):
+                in_row = 0
+                yield key, item
+                continue
+            in_row += 1
+            self.data += 1
+            if in_row >= (ENTRIES_IN_ROW if self.data < MUCH_DATA else FEWER_ENTRIES_IN_ROW):
+                return
 
 
 def _is_module(value: object) -> bool:

@@ -13,14 +13,11 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..context import ActiveCall, AdapterCall, attach, current_call, detach, with_call
+from ..context import ActiveCall, AdapterCall, current_call, with_call
 from ..programs.signatures import describe
-from ..spans import OpenSpan, open_span
+from ..spans import EnteredContext, OpenSpan, enter, open_span
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
-    from opentelemetry.context import Context
     from opentelemetry.util.types import AttributeValue
 
     from ..calls import Call
@@ -57,18 +54,15 @@ class AdapterRecorder:
 class AdapterRecording:
     """One adapter call under way."""
 
-    __slots__ = ("_active", "_opened", "_outermost", "_telemetry", "_token")
+    __slots__ = ("_active", "_opened", "_outermost", "_telemetry")
 
     def __init__(self, telemetry: Telemetry, active: ActiveCall, *, outermost: bool) -> None:
         self._telemetry = telemetry
         self._active = active
         self._outermost = outermost
-        self._opened: OpenSpan | None = None
-        self._token: Token[Context] | None = None
-        if telemetry.options.adapter_spans:
-            self._opened = _open(telemetry, active)
-        else:
-            self._token = attach(with_call(active))
+        self._opened: OpenSpan | EnteredContext = (
+            _open(telemetry, active) if telemetry.options.adapter_spans else enter(with_call(active))
+        )
 
     def finish(self, result: Any) -> None:
         """Make the adapter around this one, if any, the current one again."""
@@ -88,10 +82,7 @@ class AdapterRecording:
             if self._outermost:
                 adapter.parse_errors.clear()
                 adapter.fallbacks.clear()
-        if self._token is not None:
-            detach(self._token)
-        if self._opened is not None:
-            self._opened.end(error)
+        self._opened.end(error)
 
 
 class ParseRecorder:

@@ -45,12 +45,7 @@ class EvaluateRecorder:
         arguments = keyword_view(_PARAMETERS, call)
         metric = _or_default(arguments, "metric", call.instance)
         trial = self._open_trial(arguments, metric)
-        try:
-            return self._open(call, arguments, metric, trial)
-        except BaseException as error:
-            if trial is not None:
-                trial.end(error)
-            raise
+        return self._open(call, arguments, metric, trial)
 
     def _open_trial(self, arguments: Mapping[str, Any], metric: Any) -> OptimizerTrial | None:
         place = current_call().optimizer
@@ -99,10 +94,18 @@ class EvaluateRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of an evaluation that came to a score."""
+        try:
+            self._note_score(result)
+        finally:
+            self._end(None)
+
+    def _note_score(self, result: Any) -> None:
         # Up to 2.6 the result is the score, or a tuple that begins with it.
         score = score_of(result[0] if isinstance(result, tuple) else result).value
         if score is not None:
             self._opened.attributes[semconv.DSPY_EVALUATE_SCORE] = score
+            if self._trial is not None:
+                self._trial.score = score
             self._telemetry.metrics.evaluate_score.set(
                 score,
                 {
@@ -110,9 +113,6 @@ class EvaluateRecording:
                     semconv.DSPY_MODULE_NAME: type(self._evaluation.program).__name__,
                 },
             )
-            if self._trial is not None:
-                self._trial.score = score
-        self._end(None)
 
     def fail(self, error: BaseException) -> None:
         """End the span of an evaluation that was given up, by too many errors for instance."""
@@ -124,9 +124,11 @@ class EvaluateRecording:
                 self._opened.attributes[semconv.DSPY_EVALUATE_FAILURES] = len(self._evaluation.failures)
                 self._opened.attributes.update(usage_attributes(self._scope))
         finally:
-            self._opened.end(error)
-            if self._trial is not None:
-                self._trial.end(error)
+            try:
+                self._opened.end(error)
+            finally:
+                if self._trial is not None:
+                    self._trial.end(error)
 
 
 def _or_default(arguments: Mapping[str, Any], name: str, evaluator: Any) -> Any:

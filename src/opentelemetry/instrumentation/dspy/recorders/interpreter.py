@@ -11,19 +11,18 @@ from opentelemetry.trace import get_current_span
 
 from .. import semconv
 from ..calls import keyword_view
-from ..context import attach, current_call, detach, with_call
-from ..spans import OpenInvocation, open_invocation
+from ..context import current_call, with_call
+from ..spans import OpenInvocation, enter, open_invocation
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
 
-    from opentelemetry.context import Context
     from opentelemetry.trace import Span
     from opentelemetry.util.genai.invocation import ToolInvocation
 
     from ..calls import Call
+    from ..spans import EnteredContext
     from ..telemetry import Telemetry
 
 __all__ = ["InterpreterFinder", "InterpreterRecorder", "SetupRecorder", "StartRecorder"]
@@ -83,10 +82,13 @@ class InterpreterRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of code that ran; what it submits at its end is what it returns."""
-        if self._opened.is_recording and self._telemetry.content.captured:
-            output = result.output if type(result).__name__ == "FinalOutput" else result
-            self._opened.invocation.tool_result = self._telemetry.content.value(output, "tool")
-        self._opened.end(None)
+        try:
+            if self._opened.is_recording and self._telemetry.content.captured:
+                # DSPy's own class; one of the application's may have the name and nothing else in common with it.
+                output = getattr(result, "output", result) if type(result).__name__ == "FinalOutput" else result
+                self._opened.invocation.tool_result = self._telemetry.content.value(output, "tool")
+        finally:
+            self._opened.end(None)
 
     def fail(self, error: BaseException) -> None:
         """End the span of code that failed, or of an interpreter that did."""
@@ -99,24 +101,24 @@ class SetupRecorder:
     def begin(self, call: Call) -> SetupRecording:
         """Take the executions inside for parts of this call, which is one on the interpreter."""
         active = current_call().child(call.arguments[0], call.owner, call.attribute)
-        return SetupRecording(attach(with_call(active)))
+        return SetupRecording(enter(with_call(active)))
 
 
 class SetupRecording:
     """One set-up under way."""
 
-    __slots__ = ("_token",)
+    __slots__ = ("_entered",)
 
-    def __init__(self, token: Token[Context]) -> None:
-        self._token = token
+    def __init__(self, entered: EnteredContext) -> None:
+        self._entered = entered
 
     def finish(self, result: Any) -> None:
         """What is executed from now on is the model's."""
-        detach(self._token)
+        self._entered.end()
 
     def fail(self, error: BaseException) -> None:
         """There is no interpreter to use."""
-        detach(self._token)
+        self._entered.end()
 
 
 class StartRecorder:

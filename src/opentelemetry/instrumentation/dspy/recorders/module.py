@@ -20,6 +20,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 from .. import semconv
 from ..content.messages import text_message
 from ..context import ActiveCall, RunningModule, current_call, with_call
+from ..openings import note
 from ..programs.agents import AgentRun, record_tools
 from ..programs.attempts import Attempts, attempts_around
 from ..programs.demos import listed_demos
@@ -85,6 +86,8 @@ class ModuleRecorder:
             # A program that a language model runs inside its own call is made of calls in their own right.
             context = set_value(CLIENT_INFERENCE_CONTEXT_KEY, None, context)
         opened = self._open(module_class, signature, active, context)
+        if active.module.attempts is not None:
+            note(active.module.attempts)
         active.module.span = opened.span
         recording = ModuleRecording(self._telemetry, module_class, signature, active, opened)
         if opened.is_recording:
@@ -183,10 +186,12 @@ class ModuleRecording:
 
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended."""
-        module = self._active.module
-        if module is not None and module.caller is not None and module.caller.agent is not None:
-            module.caller.agent.note_error(module.instance, error)
-        self._end(error)
+        try:
+            module = self._active.module
+            if module is not None and module.caller is not None and module.caller.agent is not None:
+                module.caller.agent.note_error(module.instance, error)
+        finally:
+            self._end(error)
 
     def _note_for_agents(self, result: Any) -> None:
         """Tell the agent that made the call what it returned, and an agent's span why the agent ended."""

@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 
 from .. import semconv
-from ..context import ActiveCall, RunningModule, attach, current_call, detach, with_call
+from ..context import ActiveCall, RunningModule, current_call, with_call
 from ..optimization.optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
 from ..optimization.optimizer_settings import compile_arguments, setting_attributes
 from ..optimization.roles import role_attributes
 from ..programs.prompts import prompt_version
-from ..spans import OpenSpan, open_span
+from ..spans import OpenSpan, enter, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextvars import Token
-
-    from opentelemetry.context import Context
 
     from ..calls import Call
     from ..config import OptimizerTraces
+    from ..spans import EnteredContext
     from ..telemetry import Telemetry
 
 __all__ = ["JudgeRecorder", "OptimizerRecorder"]
@@ -107,20 +105,20 @@ class JudgeRecorder:
         active = parent.child(None, None, "")
         active.module = None
         active.optimizer = OptimizerPlace(parent.optimizer.run, parent.optimizer.trial, ExamplePlace(None))
-        return JudgeRecording(attach(with_call(active)))
+        return JudgeRecording(enter(with_call(active)))
 
 
 class JudgeRecording:
     """Feedback under way."""
 
-    __slots__ = ("_token",)
+    __slots__ = ("_entered",)
 
-    def __init__(self, token: Token[Context]) -> None:
-        self._token = token
+    def __init__(self, entered: EnteredContext) -> None:
+        self._entered = entered
 
     def finish(self, result: Any) -> None:
         """Let calls count as the optimizer's own again."""
-        detach(self._token)
+        self._entered.end()
 
     def fail(self, error: BaseException) -> None:
         """Do the same after an exception."""

@@ -74,9 +74,11 @@ class ParallelRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
-        if self._records_content:
-            self._opened.attributes[semconv.DSPY_MODULE_OUTPUTS] = self._telemetry.content.json(result, "output")
-        self._end(None)
+        try:
+            if self._records_content:
+                self._opened.attributes[semconv.DSPY_MODULE_OUTPUTS] = self._telemetry.content.json(result, "output")
+        finally:
+            self._end(None)
 
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended."""

@@ -10,9 +10,9 @@ from opentelemetry.util.genai.invocation import CLIENT_RETRIEVAL_CONTEXT_KEY
 
 from .. import semconv
 from ..content.documents import RetrievalCall, documents_of, recorded_documents
-from ..context import attach, current_call, with_call
+from ..context import current_call, with_call
 from ..retrieving.retrievals import configured_retriever, describe_retriever, hands_on, query_of, top_k_of
-from ..spans import OpenInvocation
+from ..spans import OpenInvocation, open_invocation
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import RetrievalInvocation
@@ -56,16 +56,13 @@ class RetrievalRecorder:
 
 
 def _open(invocation: RetrievalInvocation, *, shared: bool) -> OpenInvocation[RetrievalInvocation]:
-    """Take over an invocation as ``open_invocation`` does.
+    """Take over an invocation.
 
     A retriever of the application may ask several others. Those are searches in their own right, not the same one
     that util-genai would keep from a span of its own.
     """
-    invocation.suspend()
     context = invocation.context
-    return OpenInvocation(
-        invocation, attach(context if shared else set_value(CLIENT_RETRIEVAL_CONTEXT_KEY, None, context))
-    )
+    return open_invocation(invocation, context if shared else set_value(CLIENT_RETRIEVAL_CONTEXT_KEY, None, context))
 
 
 class RetrievalRecording:

@@ -9,20 +9,18 @@ from opentelemetry.context import set_value
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY
 
-from ..context import attach, current_call, detach, with_call
+from ..context import current_call, with_call
 from ..programs.agents import FUNCTION, is_control_tool
 from ..programs.tool_calls import is_tool, tool_to_execute
-from ..spans import OpenInvocation, open_invocation
+from ..spans import OpenInvocation, enter, open_invocation
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
-    from opentelemetry.context import Context
     from opentelemetry.util.genai.invocation import ToolInvocation
 
     from ..calls import Call
     from ..context import ActiveCall
     from ..programs.agents import AgentRun
+    from ..spans import EnteredContext
     from ..telemetry import Telemetry
 
 __all__ = ["ToolCallRecorder", "ToolRecorder", "ToolRequestRecorder"]
@@ -62,7 +60,7 @@ class ToolCallRecorder:
         identifier = getattr(requested, "id", None)
         if is_tool(tool) and isinstance(call.keyword_arguments["functions"], dict):
             active.tool_call_id = identifier
-            return PassedOn(attach(with_call(active)))
+            return PassedOn(enter(with_call(active)))
         recording = ToolRecording(self._telemetry, requested.name, parent, active)
         description = tool.desc if is_tool(tool) else getattr(tool, "__doc__", None)
         recording.describe(identifier, description, requested.args or {})
@@ -121,18 +119,18 @@ class ToolRecording:
 class PassedOn:
     """One executed tool call under way whose span is that of the tool itself."""
 
-    __slots__ = ("_token",)
+    __slots__ = ("_entered",)
 
-    def __init__(self, token: Token[Context]) -> None:
-        self._token = token
+    def __init__(self, entered: EnteredContext) -> None:
+        self._entered = entered
 
     def finish(self, result: Any) -> None:
         """Leave the context."""
-        detach(self._token)
+        self._entered.end()
 
     def fail(self, error: BaseException) -> None:
         """Leave the context after an exception."""
-        detach(self._token)
+        self._entered.end()
 
 
 class ToolRequestRecorder:

@@ -12,6 +12,7 @@ from opentelemetry import context as context_api
 
 from .. import semconv
 from ..context import ActiveCall, current_call, with_call
+from ..locks import ForkSafeLock
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope, shared_scope
@@ -43,7 +44,7 @@ class WaitingCallers:
     """Who waits for which ``Unbatchify``; the two recorders meet here, because two threads do."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._callers: WeakIdentityMap[list[_Caller]] = WeakIdentityMap()
 
     def add(self, unbatchify: object, caller: _Caller) -> None:
@@ -154,9 +155,11 @@ class BatchRecording:
         self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        if self._opened.is_recording and self._active.scope is not None:
-            self._opened.attributes.update(usage_attributes(self._active.scope))
-        self._opened.end(error)
+        try:
+            if self._opened.is_recording and self._active.scope is not None:
+                self._opened.attributes.update(usage_attributes(self._active.scope))
+        finally:
+            self._opened.end(error)
 
 
 def _call_around(callers: Sequence[_Caller]) -> ActiveCall:
