@@ -73,6 +73,9 @@ def test_the_entry_points_are_those_that_opentelemetry_looks_for(wheel: zipfile.
     points.read_string(one(wheel, "/entry_points.txt"))
     assert {section: dict(points[section]) for section in points.sections()} == {
         "opentelemetry_instrumentor": {"dspy": "opentelemetry.instrumentation.dspy:DSPyInstrumentor"},
+        "opentelemetry_id_generator": {
+            "dspy_system_random": "opentelemetry.instrumentation.dspy.id_generator:SystemRandomIdGenerator"
+        },
         "opentelemetry_traces_exporter": {
             "dspy_console": "opentelemetry.instrumentation.dspy.console:DSPyConsoleSpanExporter"
         },

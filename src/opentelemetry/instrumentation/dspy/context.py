@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ActiveCall",
     "AdapterCall",
+    "ExampleCalls",
     "LMCall",
     "RunningModule",
     "attach",
@@ -72,10 +73,22 @@ class RunningModule:
     """What it has done so far, where it is an agent."""
     given: Sequence[Any] = ()
     """Positional and keyword arguments of the call."""
+    error: BaseException | None = None
+    """What ended its call, if that failed."""
+    answers: int = 0
+    """Language model calls inside an outermost module that were answered."""
+    response_id: str | None = None
+    """Of the latest of them."""
     replies: deque[Any] | None = None
     """What language models answered latest inside an outermost module, for the text of an error not to quote it."""
     _path: str | None = None
     _located: bool = False
+
+    def note_answer(self, response_id: str | None) -> None:
+        """Note, at the outermost module, that a language model answered."""
+        outermost = self.outermost
+        outermost.answers += 1
+        outermost.response_id = response_id
 
     def remember_reply(self, outputs: Any) -> None:
         """Note what a language model answered, at the outermost module."""
@@ -155,6 +168,23 @@ class AdapterCall:
 
 
 @dataclass(slots=True)
+class ExampleCalls:
+    """What runs in one example of an evaluation."""
+
+    modules: list[RunningModule] = field(default_factory=list)
+    """Modules that no other module called: the program's first, then the metric's."""
+    metric_error: BaseException | None = None
+    """What the metric raised where DSPy catches it and tells nobody."""
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the metric, or else a module, raised."""
+        if self.metric_error is not None:
+            return self.metric_error
+        return next((module.error for module in self.modules if module.error is not None), None)
+
+
+@dataclass(slots=True)
 class ActiveCall:
     """The innermost DSPy call that is under way in this context."""
 
@@ -171,6 +201,8 @@ class ActiveCall:
     optimizer: OptimizerPlace | None = None
     told: ToldErrors | None = None
     """What was told so far of the exceptions that came up inside the outermost call."""
+    example_calls: ExampleCalls | None = None
+    """What runs in the example that the call lies in."""
     adapter_call: AdapterCall | None = None
     """Of this call alone: a call inside has its own or none."""
     straggler: bool = False
@@ -211,6 +243,7 @@ class ActiveCall:
             self.evaluation,
             self.optimizer,
             self.told or ToldErrors(),
+            self.example_calls,
             block=self.block,
         )
 

@@ -25,7 +25,7 @@ from .error_texts.rewriting import text_of, without_content
 from .secrets import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from .redaction import Redaction
 
@@ -46,7 +46,7 @@ class Surroundings:
     """What the call, and those around it, were given and answered."""
     settings: Iterable[Any] = ()
     """Settings of clients, whose secrets are cut."""
-    names: Iterable[str] = ()
+    names: Collection[str] = ()
     """Names of fields and arguments: they are the program's and may be told."""
     asks_server: bool = False
     """Whether the call asks a server, which says in words of its own what is wrong."""
@@ -101,7 +101,7 @@ class ErrorTexts:
         if text is None:
             before = (lambda _: None) if told is None else told.of
             text = without_content(error, around.names, before, asks_server=around.asks_server)
-        values = [text for value in around.values for text in texts_in(value)]
+        values = [text for value in around.values for text in texts_in(value) if text not in around.names]
         text = without_values(text[: 4 * MAX_LENGTH], values)
         if told is not None:
             told.add(error, text)

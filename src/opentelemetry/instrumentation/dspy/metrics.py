@@ -86,16 +86,18 @@ class Metrics:
                 description="Times that an adapter went on by another way after an error.",
             ),
             evaluate_score=meter.create_gauge(
-                semconv.METRIC_DSPY_EVALUATE_SCORE, unit="1", description="Score of the last evaluation."
+                semconv.METRIC_DSPY_EVALUATE_SCORE, unit="{score}", description="Score of the last evaluation."
             ),
             evaluate_example_score=meter.create_histogram(
                 semconv.METRIC_DSPY_EVALUATE_EXAMPLE_SCORE,
-                unit="1",
+                unit="{score}",
                 description="Score of each evaluated example.",
                 explicit_bucket_boundaries_advisory=_SCORE_BUCKETS,
             ),
             optimizer_best_score=meter.create_gauge(
-                semconv.METRIC_DSPY_OPTIMIZER_BEST_SCORE, unit="1", description="Best score of an optimizer run so far."
+                semconv.METRIC_DSPY_OPTIMIZER_BEST_SCORE,
+                unit="{score}",
+                description="Best score of an optimizer run so far.",
             ),
             lm_retries=meter.create_counter(
                 semconv.METRIC_DSPY_LM_RETRIES,

@@ -16,7 +16,7 @@ from .programs.tool_calls import with_own_lookup
 from .recorders.adapter import AdapterRecorder, ParseRecorder, PromptRecorder, SchemaRecorder
 from .recorders.attempts import CopyRecorder, RewardRecorder
 from .recorders.avatar import AvatarEvaluationRecorder, AvatarExampleRecorder
-from .recorders.bootstrap import BootstrapExampleRecorder, BootstrapRecorder
+from .recorders.bootstrap import BootstrapExampleRecorder, BootstrapRecorder, MetricRecorder
 from .recorders.embedding import EmbeddingBatchRecorder, EmbeddingRecorder
 from .recorders.evaluate import EvaluateRecorder
 from .recorders.executor import ExecutorRecorder
@@ -253,6 +253,14 @@ def _optimizer_seams(telemetry: Telemetry) -> list[Seam]:
         Seam(f"{teleprompt}.teleprompt", "Teleprompter", "compile", OptimizerRecorder(telemetry), subclasses=True),
         Seam(f"{teleprompt}.bootstrap", "BootstrapFewShot", "_bootstrap", bootstrap, subclasses=True),
         Seam(f"{teleprompt}.bootstrap", "BootstrapFewShot", "_bootstrap_one_example", example, subclasses=True),
+        Seam(
+            f"{teleprompt}.bootstrap",
+            "BootstrapFewShot",
+            "metric",
+            MetricRecorder(),
+            on_instances=True,
+            within_call=True,
+        ),
         Seam(f"{teleprompt}.avatar_optimizer", "AvatarOptimizer", "thread_safe_evaluator", avatar),
         Seam(f"{teleprompt}.avatar_optimizer", "AvatarOptimizer", "process_example", avatar_example),
         Seam(f"{teleprompt}.gepa.gepa_utils", "DspyAdapter", "make_reflective_dataset", JudgeRecorder(), optional=True),

@@ -294,13 +294,14 @@ METRIC_DSPY_LM_RETRIES: Final = "dspy.lm.retries"
 """counter, {retry}: attempts of LM calls that failed and were followed by another."""
 
 METRIC_DSPY_EVALUATE_SCORE: Final = "dspy.evaluate.score"
-"""gauge, 1: score of the last evaluation."""
+"""gauge, {score}: score of the last evaluation, on DSPy's scale, mostly a percentage."""
 
 METRIC_DSPY_EVALUATE_EXAMPLE_SCORE: Final = "dspy.evaluate.example.score"
-"""histogram, 1: score of each example."""
+"""histogram, {score}: score of each example, on the metric's own scale. It holds scores from zero up; spans and events
+have all."""
 
 METRIC_DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
-"""gauge, 1: best score of the run so far."""
+"""gauge, {score}: best score of the run so far, on the optimizer's own scale."""
 
 METRIC_DSPY_ADAPTER_PARSE_ERRORS: Final = "dspy.adapter.parse_errors"
 """counter, {error}: replies that an adapter could not read."""

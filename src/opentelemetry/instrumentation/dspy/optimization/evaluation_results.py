@@ -13,18 +13,23 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
     GEN_AI_EVALUATION_NAME,
     GEN_AI_EVALUATION_SCORE_LABEL,
     GEN_AI_EVALUATION_SCORE_VALUE,
+    GEN_AI_RESPONSE_ID,
 )
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
+from ..programs.module_classes import ModuleKind, classify
 from ..programs.predictions import span_context_of
 from .scores import Score, score_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.util.types import AttributeValue
 
+    from ..context import RunningModule
     from ..telemetry import Telemetry
 
 __all__ = ["ExampleOutcome", "emit_result", "metric_name", "outcome_of_pair", "record_score"]
@@ -61,8 +66,28 @@ def metric_name(metric: Any) -> str | None:
     return getattr(metric, "__name__", None) or type(metric).__name__
 
 
-def emit_result(telemetry: Telemetry, outcome: ExampleOutcome, name: str) -> None:
-    """Emit the conventions' event ``gen_ai.evaluation.result``, in the context of the program's span."""
+def program_run_of(modules: Sequence[RunningModule], program: object, prediction: object) -> RunningModule | None:
+    """Return the run of the program among those of an example's modules that no other module called.
+
+    What a function asks that stands in for a program is told by the prediction; what runs first is not the metric's.
+    """
+    known = span_context_of(prediction)
+    own = (module for module in modules if module.instance is program)
+    returned = (
+        module
+        for module in modules
+        if known is not None and module.span is not None and module.span.get_span_context() == known
+    )
+    return next(own, None) or next(returned, None) or next(iter(modules), None)
+
+
+def emit_result(
+    telemetry: Telemetry, outcome: ExampleOutcome, name: str, program_run: RunningModule | None = None
+) -> None:
+    """Emit the conventions' event ``gen_ai.evaluation.result``, in the context of the program's span.
+
+    Where that span is none of a GenAI operation the response is named, if there is one alone that it can be about.
+    """
     score = outcome.score
     attributes: dict[str, AttributeValue] = {GEN_AI_EVALUATION_NAME: name}
     if score.value is not None:
@@ -73,9 +98,12 @@ def emit_result(telemetry: Telemetry, outcome: ExampleOutcome, name: str) -> Non
         attributes[GEN_AI_EVALUATION_EXPLANATION] = telemetry.content.text(score.explanation, "output")
     if outcome.error is not None:
         attributes[ERROR_TYPE] = fq_exception_type(outcome.error)
-    # GEPA's and the finetuning optimizers' program returns the prediction together with DSPy's own trace of it.
-    prediction = outcome.prediction[0] if isinstance(outcome.prediction, tuple) else outcome.prediction
-    span_context = span_context_of(prediction)
+    span_context = span_context_of(outcome.prediction)
+    if program_run is not None and program_run.span is not None:
+        span_context = program_run.span.get_span_context()
+        is_operation = classify(type(program_run.instance)).kind is not ModuleKind.BUILT_IN
+        if not is_operation and program_run.answers == 1 and program_run.response_id is not None:
+            attributes[GEN_AI_RESPONSE_ID] = program_run.response_id
     context = None if span_context is None else set_span_in_context(NonRecordingSpan(span_context))
     event = LogRecord(event_name=semconv.EVENT_GEN_AI_EVALUATION_RESULT, context=context, attributes=attributes)
     telemetry.logger.emit(event)
@@ -83,5 +111,8 @@ def emit_result(telemetry: Telemetry, outcome: ExampleOutcome, name: str) -> Non
 
 def record_score(telemetry: Telemetry, value: float, name: str, module_name: str) -> None:
     """Record an example's score in the histogram."""
+    if value < 0:
+        # A histogram takes none, and the SDK warns of each; the span and the event have it.
+        return
     attributes = {semconv.DSPY_EVALUATE_METRIC: name, semconv.DSPY_MODULE_NAME: module_name}
     telemetry.metrics.evaluate_example_score.record(value, attributes)

@@ -17,12 +17,12 @@ from opentelemetry.trace import (
 )
 
 from .. import semconv
-from ..context import ActiveCall, with_call
+from ..context import ActiveCall, ExampleCalls, with_call
 from ..locks import ForkSafeLock
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
-from .evaluation_results import ExampleOutcome, emit_result, metric_name, record_score
+from .evaluation_results import ExampleOutcome, emit_result, metric_name, program_run_of, record_score
 from .optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerTrial
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class OpenExample:
     position: int | None
     opened: OpenSpan
     scope: UsageScope | None
+    calls: ExampleCalls = field(default_factory=ExampleCalls)
 
     def end(self, outcome: ExampleOutcome) -> None:
         """End the span with the outcome, and tell of it in a log event and a metric."""
@@ -122,7 +123,8 @@ class OpenExample:
             place = evaluation.active.optimizer
             is_known = outcome.failed or outcome.score.value is not None or outcome.score.label is not None
             if is_known and evaluation.metric is not None and (place is None or place.run.traces != "none"):
-                emit_result(evaluation.telemetry, outcome, evaluation.name)
+                program_run = program_run_of(self.calls.modules, evaluation.program, outcome.prediction)
+                emit_result(evaluation.telemetry, outcome, evaluation.name, program_run)
         finally:
             try:
                 self.opened.end(outcome.error)
@@ -150,9 +152,10 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
             trial = place.trial
             context = _outside(context) if place.run.traces == "linked" else _unsampled(context)
     links = [] if trial is None else [Link(trial.span.get_span_context(), _trial_attributes(trial))]
+    active.example_calls = calls = ExampleCalls()
     opened = open_span(evaluation.telemetry.tracer, EXAMPLE, with_call(active, context), links=links)
     if not opened.is_recording:
-        return OpenExample(evaluation, position, opened, None)
+        return OpenExample(evaluation, position, opened, None, calls)
     active.scope = UsageScope(active.scope)
     _describe(evaluation, opened, active, example)
     if position is not None:
@@ -161,7 +164,7 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
         opened.attributes[semconv.DSPY_STRAGGLER] = True
     if trial is not None:
         _link_back(evaluation, trial, opened)
-    return OpenExample(evaluation, position, opened, active.scope)
+    return OpenExample(evaluation, position, opened, active.scope, calls)
 
 
 def _outside(context: Context) -> Context:

@@ -16,8 +16,12 @@ _spans: WeakIdentityMap[SpanContext] = WeakIdentityMap()
 
 def remember_span(result: object, span_context: SpanContext) -> None:
     """Note the span of the module call that returned this object; the outermost module to return it comes last."""
-    if span_context.is_valid and result is not None:
-        _spans.set(result, span_context)
+    if not span_context.is_valid or result is None:
+        return
+    _spans.set(result, span_context)
+    if isinstance(result, tuple) and result:
+        # Under trace capture, as in GEPA and the finetuning optimizers, a call returns its prediction and its trace.
+        _spans.set(result[0], span_context)
 
 
 def span_context_of(prediction: object) -> SpanContext | None:

@@ -17,9 +17,10 @@ from ..optimization.scores import score_of
 
 if TYPE_CHECKING:
     from ..calls import Call
+    from ..context import ExampleCalls
     from ..telemetry import Telemetry
 
-__all__ = ["BootstrapExampleRecorder", "BootstrapRecorder"]
+__all__ = ["BootstrapExampleRecorder", "BootstrapRecorder", "MetricRecorder"]
 
 
 class BootstrapRecorder:
@@ -36,7 +37,13 @@ class BootstrapRecorder:
         optimizer = call.instance
         trial = open_trial(self._telemetry, "bootstrap")
         evaluation = Evaluation(
-            self._telemetry, optimizer, optimizer.teacher, optimizer.metric, trial.active, trial.context, repeats=True
+            self._telemetry,
+            optimizer,
+            optimizer.teacher,
+            vars(optimizer).get("metric"),
+            trial.active,
+            trial.context,
+            repeats=True,
         )
         evaluation.number(optimizer.trainset)
         trial.active.evaluation = evaluation
@@ -92,7 +99,7 @@ class BootstrapExampleRecording:
         program or metric raised DSPy has caught and counted.
         """
         if self._optimizer.error_count > self._errors:
-            self._opened.end(ExampleOutcome(failed=True))
+            self._opened.end(ExampleOutcome(error=self._opened.calls.error, failed=True))
         elif self._optimizer.metric is None or self._optimizer.metric_threshold:
             self._opened.end(ExampleOutcome())
         else:
@@ -101,3 +108,28 @@ class BootstrapExampleRecording:
     def fail(self, error: BaseException) -> None:
         """End the span with the error that ended the whole run."""
         self._opened.end(ExampleOutcome(error=error, failed=True))
+
+
+class MetricRecorder:
+    """Notes what the metric of a bootstrapping optimizer raises: DSPy catches it, counts it and goes on."""
+
+    def begin(self, call: Call) -> MetricRecording | None:
+        """Find the example that the metric is asked about; anybody else who calls it is left alone."""
+        calls = current_call().example_calls
+        return None if calls is None else MetricRecording(calls)
+
+
+class MetricRecording:
+    """One call of a metric under way."""
+
+    __slots__ = ("_calls",)
+
+    def __init__(self, calls: ExampleCalls) -> None:
+        self._calls = calls
+
+    def finish(self, result: Any) -> None:
+        """The result goes to the optimizer, which tells it."""
+
+    def fail(self, error: BaseException) -> None:
+        """Note the error for the span of the example."""
+        self._calls.metric_error = error

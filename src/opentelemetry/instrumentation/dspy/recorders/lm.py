@@ -189,6 +189,8 @@ class LMRecording:
 
     def _record_outcome(self, outcome: LMOutcome) -> None:
         invocation = self._invocation
+        if self._active.module is not None and self._outer is None:
+            self._active.module.note_answer(outcome.response_id)
         invocation.response_model_name = outcome.response_model
         invocation.input_tokens = outcome.usage.input_tokens
         invocation.output_tokens = outcome.usage.output_tokens

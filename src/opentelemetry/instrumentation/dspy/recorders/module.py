@@ -75,6 +75,8 @@ class ModuleRecorder:
         signature = _signature_of(module, module_class)
         active = parent.inside(call)
         active.module = RunningModule(module, parent.module, call.keyword_arguments, given=active.given)
+        if parent.module is None and active.example_calls is not None:
+            active.example_calls.modules.append(active.module)
         if module_class.makes_attempts:
             active.module.attempts = Attempts(vars(module).get("module"))
         if module_class.kind is ModuleKind.AGENT:
@@ -188,6 +190,8 @@ class ModuleRecording:
         """End the span of a call that an exception ended."""
         try:
             module = self._active.module
+            if module is not None:
+                module.error = error
             if module is not None and module.caller is not None and module.caller.agent is not None:
                 module.caller.agent.note_error(module.instance, error)
         finally:
