@@ -75,6 +75,8 @@ class LMOutcome:
     response_id: str | None = None
     finish_reasons: list[str] = field(default_factory=list)
     adaptations: list[str] = field(default_factory=list)
+    replies: Sequence[Any] = ()
+    """The replies as they came, of one or several requests: DSPy's outputs leave out what it has no use for."""
     outputs: Sequence[Any] = ()
     """DSPy's own list of replies, strings or dicts with ``text``, ``reasoning_content`` and ``tool_calls``."""
 
@@ -82,6 +84,7 @@ class LMOutcome:
 def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     """Read the ``CallResult`` of DSPy 3.4, with what was noted of the call before."""
     outcome = LMOutcome(response_model=name_of(result.response_model), outputs=result.outputs)
+    outcome.replies = [*items_of(result.responses)] or [result.raw]
     # A subclass of dspy.LM that calls ``super().forward()`` is none of DSPy's own engines, and its result says no hit.
     cache_hit = result.cache_hit or call.from_cache or member(result.raw, "cache_hit") is True
     _settle(outcome, cache_hit, result.usage, result.cost, _replies(result), call)
@@ -121,7 +124,7 @@ def _settle_native_usage(outcome: LMOutcome, responses: Sequence[Any], call: LMC
 
 def outcome_of_reply(reply: Any, outputs: Any, call: LMCall) -> LMOutcome:
     """Read a reply in the shape of chat completions, text completions or the Responses API (DSPy up to 3.3)."""
-    outcome = LMOutcome(response_model=name_of(member(reply, "model")), outputs=outputs)
+    outcome = LMOutcome(response_model=name_of(member(reply, "model")), outputs=outputs, replies=[reply])
     cache_hit = call.from_cache or member(reply, "cache_hit") is True
     cost = member(member(reply, "_hidden_params"), "response_cost")
     _settle(outcome, cache_hit, member(reply, "usage"), cost, [reply], call)
@@ -133,7 +136,8 @@ def outcome_of_reply(reply: Any, outputs: Any, call: LMCall) -> LMOutcome:
 
 def outcome_of_typed_response(response: Any, call: LMCall) -> LMOutcome:
     """Read the ``LMResponse`` of DSPy 3.3's typed path."""
-    outcome = LMOutcome(response_model=name_of(response.model), outputs=response.to_legacy_outputs())
+    outputs = response.to_legacy_outputs()
+    outcome = LMOutcome(response_model=name_of(response.model), outputs=outputs, replies=[*response.outputs])
     cache_hit = call.from_cache or member(response, "cache_hit") is True
     _settle(outcome, cache_hit, response.usage, response.cost, [response.provider_response], call)
     if cache_hit:
@@ -186,6 +190,9 @@ def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome |
     outcome.saved_usage = add_up(call.saved_usage for call in inner)
     outcome.saved_cost = sum(saved) if saved else None
     outcome.response_model = outcome.response_model or inner[-1].response_model
+    if len(inner) == 1:
+        # A router hands on what one of them said.
+        outcome.finish_reasons = outcome.finish_reasons or inner[0].finish_reasons
     return outcome
 
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util.genai.types import (
-    FilePart,
     FunctionToolDefinition,
     InputMessage,
     OutputMessage,
-    ReasoningPart,
     TextPart,
-    ToolCallRequestPart,
     ToolCallResponsePart,
-    UriPart,
 )
+
+from ..language_models.reply_values import items_of, member
+from .parts import content_parts, message_parts, parts_beside, response_parts
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.types import MessagePart, ToolDefinition
 
     from . import Content, ContentKind
 
-__all__ = ["input_messages", "output_messages", "text_message", "tool_definitions"]
+__all__ = ["input_messages", "output_messages", "replied_messages", "text_message", "tool_definitions"]
 
 
 def text_message(role: str, text: str) -> InputMessage:
@@ -37,125 +35,94 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
     System messages stay in the history, where DSPy's adapters put them: the conventions want them apart only where
     the API takes them apart.
     """
-    if messages:
-        return [_input_message(content, message) for message in messages if isinstance(message, Mapping)]
+    if isinstance(messages, (list, tuple)) and messages:
+        return [_input_message(content, message) for message in messages if _is_message(message)]
     if isinstance(prompt, str):
         return [text_message("user", content.text(prompt, "input"))]
     if isinstance(prompt, Mapping):
         return [text_message("user", content.json(prompt, "input"))]
-    return []
+    if prompt is None:
+        return []
+    return [InputMessage(role="user", parts=content_parts(content, prompt, "input"))]
 
 
 def output_messages(content: Content, outputs: Iterable[Any], finish_reasons: Sequence[str]) -> list[OutputMessage]:
-    """Return one message for each of DSPy's outputs, strings or dicts."""
+    """Return one message for each of DSPy's outputs, strings, mappings or whatever a language model returned."""
+    return _outputs([message_parts(content, output, "output") for output in outputs], finish_reasons)
+
+
+def replied_messages(content: Content, replies: Sequence[Any], finish_reasons: Sequence[str]) -> list[OutputMessage]:
+    """Return one message for each choice of the replies, as they came: DSPy's outputs leave out what it has no use for.
+
+    A reply is one of DSPy's typed ones, of chat or text completions, or of the Responses API; none of another shape.
+    """
+    return _outputs([parts for reply in replies for parts in _choices(content, reply)], finish_reasons)
+
+
+def _outputs(all_parts: Sequence[list[MessagePart]], finish_reasons: Sequence[str]) -> list[OutputMessage]:
     reasons = [*finish_reasons]
     return [
-        OutputMessage(
-            role="assistant",
-            parts=_output_parts(content, output),
-            finish_reason=reasons[index] if index < len(reasons) else None,
-        )
-        for index, output in enumerate(outputs)
+        OutputMessage(role="assistant", parts=parts, finish_reason=reasons[index] if index < len(reasons) else None)
+        for index, parts in enumerate(all_parts)
     ]
+
+
+def _choices(content: Content, reply: Any) -> Iterable[list[MessagePart]]:
+    typed = member(member(reply, "message"), "parts")
+    if isinstance(typed, (list, tuple)):
+        yield [*content_parts(content, typed, "output"), *_left_out(content, reply, typed)]
+        return
+    typed = member(reply, "parts")
+    if isinstance(typed, (list, tuple)):
+        yield content_parts(content, typed, "output")
+        return
+    for choice in items_of(member(reply, "choices")):
+        message = member(choice, "message")
+        yield message_parts(content, choice if message is None else message, "output")
+    output = member(reply, "output")
+    if isinstance(output, (list, tuple)):
+        yield response_parts(content, output, "output")
+
+
+def _left_out(content: Content, reply: Any, typed: Sequence[Any]) -> list[MessagePart]:
+    """Return media and citations that DSPy's own client did not take over from the provider's message."""
+    taken = {member(part, "type") for part in typed}
+    choices = [*items_of(member(member(reply, "provider_data"), "choices"))]
+    if len(choices) != 1 or not taken.isdisjoint(("audio", "citation", "image")):
+        return []
+    return parts_beside(content, member(choices[0], "message"), "output")
 
 
 def tool_definitions(content: Content, tools: Any) -> list[ToolDefinition]:
     """Return the tools of a call in OpenAI's shape; descriptions and parameters are content."""
     definitions: list[ToolDefinition] = []
-    for tool in tools if isinstance(tools, (list, tuple)) else ():
-        function = tool.get("function", tool) if isinstance(tool, Mapping) else {}
-        name = function.get("name")
+    for tool in items_of(tools):
+        function = member(tool, "function")
+        source = tool if function is None else function
+        name, description = member(source, "name"), member(source, "description")
         if isinstance(name, str):
-            description = function.get("description")
             definitions.append(
                 FunctionToolDefinition(
                     name=name,
                     description=content.text(description, "tool") if isinstance(description, str) else None,
-                    parameters=content.value(function.get("parameters"), "tool"),
+                    parameters=content.value(member(source, "parameters"), "tool"),
                 )
             )
     return definitions
 
 
-def _input_message(content: Content, message: Mapping[str, Any]) -> InputMessage:
-    role = _role(content, message.get("role", "user"))
+def _is_message(value: Any) -> bool:
+    return isinstance(value, Mapping) or member(value, "role") is not None
+
+
+def _input_message(content: Content, message: Any) -> InputMessage:
+    role = _role(content, member(message, "role") or "user")
     kind: ContentKind = "system" if role in ("system", "developer") else "output" if role == "assistant" else "input"
-    if role == "tool":
-        response = content.value(message.get("content"), kind)
-        return InputMessage(
-            role=role,
-            parts=[ToolCallResponsePart(response=response, id=_word(content, message.get("tool_call_id"), kind))],
-        )
-    parts = _content_parts(content, message.get("content"), kind)
-    parts.extend(_tool_calls(content, message.get("tool_calls"), kind))
-    return InputMessage(role=role, parts=parts)
-
-
-def _content_parts(content: Content, value: Any, kind: ContentKind) -> list[MessagePart]:
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [TextPart(content=content.text(value, kind))]
-    if not isinstance(value, (list, tuple)):
-        return [TextPart(content=content.json(value, kind))]
-    return [_content_part(content, block, kind) for block in value]
-
-
-def _content_part(content: Content, block: Any, kind: ContentKind) -> MessagePart:
-    """Return one block of a message; media is represented by its type, byte count and SHA-256."""
-    if isinstance(block, str):
-        return TextPart(content=content.text(block, kind))
-    if not isinstance(block, Mapping):
-        return TextPart(content=content.json(block, kind))
-    block_type = block.get("type")
-    if block_type == "text" and isinstance(block.get("text"), str):
-        return TextPart(content=content.text(block["text"], kind))
-    image = block.get("image_url")
-    url = image.get("url") if isinstance(image, Mapping) else image
-    if block_type == "image_url" and isinstance(url, str):
-        return _media(content, url, "image", kind)
-    audio = block.get("input_audio")
-    if block_type == "input_audio" and isinstance(audio, Mapping):
-        audio_url = f"data:audio/{audio.get('format', '')};base64,{audio.get('data', '')}"
-        return _media(content, audio_url, "audio", kind)
-    file = block.get("file")
-    if block_type == "file" and isinstance(file, Mapping):
-        data, file_id = file.get("file_data"), file.get("file_id")
-        if isinstance(data, str):
-            file_url = data if data.startswith("data:") else f"data:;base64,{data}"
-            return _media(content, file_url, "document", kind)
-        if isinstance(file_id, str):
-            return FilePart(mime_type=None, modality="document", file_id=file_id)
-    return TextPart(content=content.json(block, kind))
-
-
-def _media(content: Content, url: str, modality: str, kind: ContentKind) -> UriPart:
-    mime_type = url[len("data:") :].partition(",")[0].partition(";")[0] if url.startswith("data:") else ""
-    return UriPart(mime_type=mime_type or None, modality=modality, uri=content.text(url, kind))
-
-
-def _output_parts(content: Content, output: Any) -> list[MessagePart]:
-    if not isinstance(output, Mapping):
-        return _content_parts(content, output, "output")
-    parts: list[MessagePart] = []
-    reasoning = output.get("reasoning_content")
-    if isinstance(reasoning, str) and reasoning:
-        parts.append(ReasoningPart(content=content.text(reasoning, "output")))
-    parts.extend(_content_parts(content, output.get("text"), "output"))
-    parts.extend(_tool_calls(content, output.get("tool_calls"), "output"))
-    return parts
-
-
-def _tool_calls(content: Content, tool_calls: Any, kind: ContentKind) -> list[MessagePart]:
-    parts: list[MessagePart] = []
-    for call in tool_calls if isinstance(tool_calls, (list, tuple)) else ():
-        function = _member(call, "function")
-        name = _member(function, "name")
-        if isinstance(name, str):
-            arguments = content.value(_decoded(_member(function, "arguments")), kind)
-            identifier = _word(content, _member(call, "id"), kind)
-            parts.append(ToolCallRequestPart(arguments=arguments, name=content.text(name, kind), id=identifier))
-    return parts
+    if role == "tool" and member(message, "tool_call_id") is not None:
+        response = content.value(member(message, "content"), kind)
+        identifier = content.text(str(member(message, "tool_call_id")), kind)
+        return InputMessage(role=role, parts=[ToolCallResponsePart(response=response, id=identifier)])
+    return InputMessage(role=role, parts=message_parts(content, message, kind))
 
 
 _ROLES = frozenset({"assistant", "developer", "function", "system", "tool", "user"})
@@ -164,20 +131,3 @@ _ROLES = frozenset({"assistant", "developer", "function", "system", "tool", "use
 def _role(content: Content, role: Any) -> str:
     """Return the role of a message; one that is none of the protocol's is whatever the application put there."""
     return role if isinstance(role, str) and role in _ROLES else content.text(str(role), "input")
-
-
-def _word(content: Content, value: Any, kind: ContentKind) -> str | None:
-    return content.text(value, kind) if isinstance(value, str) else None
-
-
-def _decoded(arguments: Any) -> Any:
-    if not isinstance(arguments, str):
-        return arguments
-    try:
-        return json.loads(arguments)
-    except ValueError:
-        return arguments
-
-
-def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

@@ -48,23 +48,10 @@ def read_request(call: Call) -> LMRequest:
 
 
 def _messages_of(request: Any) -> list[dict[str, Any]]:
-    """Return the messages of a typed request in OpenAI's shape."""
+    """Return the messages of a typed request; their parts stay what they are."""
     system = getattr(request, "system", None)
-    messages = [{"role": "system", "content": _content_of(system)}] if system is not None else []
-    return messages + [{"role": message.role, "content": _content_of(message.parts)} for message in request.messages]
-
-
-def _content_of(parts: Any) -> Any:
-    return parts if isinstance(parts, str) else [_block(part) for part in parts]
-
-
-def _block(part: Any) -> Any:
-    text, data, url = (getattr(part, name, None) for name in ("text", "data", "url"))
-    if isinstance(text, str):
-        return {"type": "text", "text": text}
-    if isinstance(data, str):
-        url = f"data:{getattr(part, 'media_type', '') or ''};base64,{data}"
-    return {"type": "image_url", "image_url": {"url": url}} if isinstance(url, str) else part
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    return messages + [{"role": message.role, "content": message.parts} for message in request.messages]
 
 
 def set_request_parameters(invocation: InferenceInvocation, options: Mapping[str, Any]) -> None:

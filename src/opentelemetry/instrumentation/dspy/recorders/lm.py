@@ -13,7 +13,7 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 )
 
 from .. import semconv
-from ..content.messages import input_messages, output_messages, tool_definitions
+from ..content.messages import input_messages, output_messages, replied_messages, tool_definitions
 from ..context import ActiveCall, LMCall, current_call, with_call
 from ..language_models.lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
 from ..language_models.prices import estimate
@@ -128,7 +128,7 @@ class LMRecording:
         """End the span of a call that returned."""
         if self._active.module is not None:
             self._active.module.remember_reply(result)
-        self._end(with_inner(self._under_way.outcome, self._under_way.inner), None)
+        self._end(with_inner(self._under_way.outcome, self._under_way.inner), None, result)
 
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended; what it was billed all the same is its usage."""
@@ -138,7 +138,7 @@ class LMRecording:
             outcome = billed
         self._end(outcome, error)
 
-    def _end(self, outcome: LMOutcome | None, error: BaseException | None) -> None:
+    def _end(self, outcome: LMOutcome | None, error: BaseException | None, result: Any = None) -> None:
         try:
             if self._stream is not None:
                 self._stream.end()
@@ -156,6 +156,8 @@ class LMRecording:
             self._count(outcome, error)
             if outcome is not None:
                 self._record_outcome(outcome)
+            if self._opened.is_recording and self._telemetry.content.captured:
+                self._record_reply(outcome, result)
             if error is not None:
                 self._invocation.finish_reasons = [ENDED_BY_ERROR]
             if self._outer is not None:
@@ -202,9 +204,20 @@ class LMRecording:
         invocation.finish_reasons = outcome.finish_reasons
         set_token_details(invocation, outcome.usage)
         invocation.attributes.update(outcome_attributes(outcome))
-        content = self._telemetry.content
-        if content.captured:
-            invocation.output_messages = output_messages(content, outcome.outputs, outcome.finish_reasons)
+
+    def _record_reply(self, outcome: LMOutcome | None, result: Any) -> None:
+        """Set what the language model said: as it came, else as DSPy hands it out, else what the call returned.
+
+        A class that overrides ``__call__`` and its like pass none of the places where DSPy tells of a reply.
+        """
+        content, reasons = self._telemetry.content, [] if outcome is None else outcome.finish_reasons
+        replies: list[Any] = [] if outcome is None else [*outcome.replies]
+        outputs = () if outcome is None else outcome.outputs
+        messages = replied_messages(content, replies or [result], reasons)
+        if not messages:
+            returned = result if isinstance(result, (list, tuple)) else () if result is None else (result,)
+            messages = output_messages(content, outputs or returned, reasons)
+        self._invocation.output_messages = messages
 
     def _count(self, outcome: LMOutcome | None, error: BaseException | None) -> None:
         """Add the call to the roll-ups and to DSPy's metrics, or leave that to the call around it."""
