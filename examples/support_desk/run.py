@@ -12,14 +12,19 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import delivery
+from delivery import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 APP = Path(__file__).parent / "app.py"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # The line with which dspy_console ends a trace; in a narrow terminal it goes on in an indented line.
@@ -32,40 +37,53 @@ COST = re.compile(r"(?<!saved )\$([\d,.]*\d)")
 UNPRICED = re.compile(r"([\d,]+) calls? of unknown price")
 
 
-def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The settings for the program: spans on the terminal, and to the OTLP endpoint if one is given."""
-    endpoint = given.get(ENDPOINT, "")
+def environment(given: Mapping[str, str], receiver: Receiver) -> dict[str, str]:
+    """The settings for the program: spans on the terminal, and to the OTLP endpoint whatever it takes."""
     settings = {
         "OTEL_SERVICE_NAME": "support-desk",
-        "OTEL_TRACES_EXPORTER": "dspy_console,otlp" if endpoint else "dspy_console",
-        "OTEL_METRICS_EXPORTER": "otlp" if endpoint else "none",
+        "OTEL_TRACES_EXPORTER": "dspy_console,otlp" if "traces" in receiver.signals else "dspy_console",
+        "OTEL_METRICS_EXPORTER": "otlp" if "metrics" in receiver.signals else "none",
         "OTEL_LOGS_EXPORTER": "none",
+        # The SDK's own ids come from Python's global random numbers, which DSPy seeds.
+        "OTEL_PYTHON_ID_GENERATOR": "dspy_system_random",
         # Each tree appears right after the answer that it belongs to, instead of up to five seconds later.
         "OTEL_BSP_SCHEDULE_DELAY": "20",
         # Prices come from the table that DSPy brings; otherwise the first call would look for a newer one.
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "PYTHONUNBUFFERED": "1",
     }
-    if endpoint.rstrip("/").endswith(":4318"):
-        settings["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+    if receiver.protocol is not None:
+        settings[PROTOCOL] = receiver.protocol
     if sys.stdout.isatty():
         settings["COLUMNS"] = str(shutil.get_terminal_size().columns)
     return {**settings, **given}
 
 
-def run(command: list[str]) -> tuple[int, str]:
-    """Run a command, print its output as it comes, and return its exit code and the output."""
+def run(command: list[str], receiver: Receiver) -> tuple[int, str, str]:
+    """Run a command, print its output as it comes, and return its exit code, the output and the errors."""
     # Where there is a terminal the program writes to one too, so that its trees have colours and the right width.
     read, write = pty.openpty() if sys.stdout.isatty() else os.pipe()
-    output = b""
-    with subprocess.Popen(command, stdout=write, env=environment(os.environ)) as program:
+    output, errors = b"", bytearray()
+    settings = environment(os.environ, receiver)
+    with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, env=settings) as program:
         os.close(write)
+        listener = threading.Thread(target=pass_on, args=(program.stderr, errors))
+        listener.start()
         for piece in pieces(read):
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             output += piece
+        listener.join()
     os.close(read)
-    return program.returncode, output.decode(errors="replace")
+    return program.returncode, output.decode(errors="replace"), errors.decode(errors="replace")
+
+
+def pass_on(source: Any, kept: bytearray) -> None:
+    """Write to standard error what the program writes there, and keep it."""
+    for piece in iter(lambda: source.read1(65536), b""):
+        sys.stderr.buffer.write(piece)
+        sys.stderr.buffer.flush()
+        kept += piece
 
 
 def pieces(descriptor: int) -> Iterator[bytes]:
@@ -94,12 +112,16 @@ def totals(output: str) -> str:
 
 def main() -> int:
     instrument = Path(sys.executable).with_name("opentelemetry-instrument")
+    endpoint, receiver = os.environ.get(ENDPOINT, ""), Receiver()
+    if endpoint:
+        headers = delivery.headers_of(os.environ.get(f"{ENDPOINT.rpartition('_')[0]}_HEADERS", ""))
+        receiver = delivery.find(endpoint, headers, os.environ.get(PROTOCOL, ""))
     print(f"$ opentelemetry-instrument python {os.path.relpath(APP)}\n", flush=True)
-    code, output = run([str(instrument), sys.executable, str(APP)])
+    code, output, errors = run([str(instrument), sys.executable, str(APP)], receiver)
     if code == 0:
         print(f"This run: {totals(output)}")
-        if os.environ.get(ENDPOINT):
-            print(f"Sent to {os.environ[ENDPOINT]} as well.")
+        if endpoint:
+            print(delivery.report(endpoint, receiver, errors))
         else:
             demo = "make demo MODEL=local" if os.environ.get("DEMO_MODEL") == "local" else "make demo"
             print(f"The same in Jaeger, after docker compose up -d: {ENDPOINT}=http://localhost:4318 {demo}")

@@ -75,6 +75,8 @@ class LMOutcome:
     response_id: str | None = None
     finish_reasons: list[str] = field(default_factory=list)
     adaptations: list[str] = field(default_factory=list)
+    upstream_provider: str | None = None
+    """Who served the call behind a gateway, as the reply names it."""
     replies: Sequence[Any] = ()
     """The replies as they came, of one or several requests: DSPy's outputs leave out what it has no use for."""
     outputs: Sequence[Any] = ()
@@ -205,6 +207,7 @@ def _settle(
     """
     stream = None if call is None or cache_hit else call.litellm_stream
     told_in_stream = usages_told(stream)
+    outcome.upstream_provider = next((name for reply in replies if (name := name_of(member(reply, "provider")))), None)
     price, source = _price(cost, replies, [member(usage, "cost") for usage in told_in_stream])
     outcome.cache_hit = bool(cache_hit)
     if outcome.cache_hit:

@@ -92,6 +92,9 @@ EVENT_DSPY_ADAPTER_FALLBACK: Final = "dspy.adapter.fallback"
 DSPY_LM_ADAPTATIONS: Final = "dspy.lm.adaptations"
 """string[]: settings that the backend dropped or clamped."""
 
+DSPY_LM_UPSTREAM_PROVIDER: Final = "dspy.lm.upstream_provider"
+"""string: the provider behind a gateway that served the call, as the reply names it (OpenRouter)."""
+
 DSPY_LM_ATTEMPTS: Final = "dspy.lm.attempts"
 """int: tries that one call took, the successful one included. Absent when there was one."""
 

@@ -9,7 +9,8 @@ import sys
 import threading
 import weakref
 from collections import deque
-from typing import IO, TYPE_CHECKING, Final, TextIO
+from contextlib import nullcontext
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
@@ -27,6 +28,7 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -151,13 +153,14 @@ class DSPyConsoleSpanExporter(SpanExporter):
             width = shutil.get_terminal_size().columns if _is_terminal(stream) else None
             console = Console(file=stream) if _HAS_RICH else None
         lines = self._lines_of(pieces, trials, stream, width)
-        if console is not None and console.is_terminal:
-            # The lines fit already; rich must neither wrap nor colour them by what it sees in them.
-            text = Text("\n").join(Text.assemble(*line) for line in lines)
-            console.print(text, soft_wrap=True, highlight=False)
-        else:
-            stream.write("".join("".join(part.text for part in line) + "\n" for line in lines))
-        stream.flush()
+        with _beside_progress_bars(stream):
+            if console is not None and console.is_terminal:
+                # The lines fit already; rich must neither wrap nor colour them by what it sees in them.
+                text = Text("\n").join(Text.assemble(*line) for line in lines)
+                console.print(text, soft_wrap=True, highlight=False)
+            else:
+                stream.write("".join("".join(part.text for part in line) + "\n" for line in lines))
+            stream.flush()
 
     def _lines_of(
         self, pieces: list[Piece], trials: list[ReadableSpan], stream: IO[str], width: int | None
@@ -172,6 +175,12 @@ class DSPyConsoleSpanExporter(SpanExporter):
             if len(of_piece) > 1:
                 lines.append([])  # A line of air below a tree; one-line traces stand close together.
         return lines
+
+
+def _beside_progress_bars(stream: IO[str]) -> AbstractContextManager[Any]:
+    """Let the bars of tqdm, which DSPy's evaluations draw, go out of the way and come back below what is printed."""
+    tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    return nullcontext() if tqdm is None else tqdm.external_write_mode(file=stream)
 
 
 def _is_terminal(stream: IO[str]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import format_trace_id
 
+from .columns import columns_of, narrowed, wrapped
 from .rows import Row, rows_of
 from .tree import Node, Summary
 from .words import Part, count_words, duration_words, error_words, tidy, total_words
@@ -26,6 +26,9 @@ _NARROWEST_NAME: Final = 24
 _WIDEST_REMARKS: Final = 40
 _NARROWEST_REMARK: Final = 20
 _MOST_REMARK_LINES: Final = 3
+_SHARE_OF_GUIDES: Final = 3
+"""The guides take a third of the line at most."""
+_NARROWEST_GUIDES: Final = 12
 _GAP: Final = "  "
 _FIGURE_STYLES: Final = (("", ""), ("", "dim"), ("", "dim"), ("yellow", "dim"))
 """Of the columns duration, calls, tokens, cost: for a span's own figures, and for sums over what is below."""
@@ -108,6 +111,8 @@ def _trace_part(piece: Piece) -> Part:
 
 
 def _table(rows: list[Row], characters: Characters, width: int | None) -> list[Line]:
+    if width is not None:
+        rows = _fitted(rows, width)
     names = [_translated([Part(row.guides, "dim"), *row.name], characters) for row in rows]
     name_width = min(_WIDEST_NAME, max(map(_width_of, names)))
     figures = _figures(rows, characters, with_words=True)
@@ -116,7 +121,7 @@ def _table(rows: list[Row], characters: Characters, width: int | None) -> list[L
         if name_width + _width_of(figures[0]) + remarks > width:
             figures = _figures(rows, characters, with_words=False)
         name_width = min(name_width, max(_NARROWEST_NAME, width - _width_of(figures[0]) - remarks))
-        names = [_cut(_with_short_guides(name, name_width // 2), name_width, characters) for name in names]
+        names = [_cut(name, name_width, characters) for name in names]
     lines = []
     for row, name, cells in zip(rows, names, figures, strict=True):
         line = [*name, Part(" " * (name_width - _width_of(name))), *cells]
@@ -176,8 +181,10 @@ def _with_remarks(line: Line, row: Row, characters: Characters, width: int | Non
         if width is None or _width_of(longer) <= width:
             lines[-1] = longer
             continue
-        guides = characters(row.guides_below)[-(width // 2) :]
-        texts = textwrap.wrap(remark.text, max(_NARROWEST_REMARK, width - len(guides)))[:_MOST_REMARK_LINES]
+        guides = characters(row.guides_below)
+        texts = wrapped(remark.text, max(_NARROWEST_REMARK, width - len(guides)))
+        if len(texts) > _MOST_REMARK_LINES:
+            texts = [*texts[: _MOST_REMARK_LINES - 1], f"{texts[_MOST_REMARK_LINES - 1]}{characters('…')}"]
         lines.extend([Part(guides, "dim"), Part(text, remark.style)] for text in texts)
     return [_cut(_without_blanks_at_end(each), width, characters) for each in lines]
 
@@ -189,10 +196,18 @@ def _without_blanks_at_end(line: Line) -> Line:
     return [*kept[:-1], Part(kept[-1].text.rstrip(), kept[-1].style)] if kept else kept
 
 
-def _with_short_guides(name: Line, room: int) -> Line:
-    """Keep the right end of guides that would leave no place for a name, deep down in the tree."""
-    guides = name[0]
-    return [Part(guides.text[-room:], guides.style), *name[1:]]
+def _fitted(rows: list[Row], width: int) -> list[Row]:
+    """Return the rows with guides that leave names a place, deep down in the tree too; all keep their level."""
+    room = max(width // _SHARE_OF_GUIDES, _NARROWEST_GUIDES)
+    for columns in (3, 2, 1):
+        fitted = [
+            replace(row, guides=narrowed(row.guides, columns), guides_below=narrowed(row.guides_below, columns))
+            for row in rows
+        ]
+        if max(len(row.guides) for row in fitted) <= room:
+            return fitted
+    # Deeper than there are columns: the outer levels, which are the same for many rows in a row, are left out.
+    return [replace(row, guides=row.guides[-room:], guides_below=row.guides_below[-room:]) for row in fitted]
 
 
 def _flow(parts: list[Part], characters: Characters, width: int | None) -> list[Line]:
@@ -221,21 +236,14 @@ def _cut(line: Line, width: int | None, characters: Characters) -> Line:
     kept: Line = []
     for part in line:
         text = part.text
-        while text and _width(text) > room:
+        while text and columns_of(text) > room:
             text = text[:-1]
         kept.append(Part(text, part.style))
-        room -= _width(text)
+        room -= columns_of(text)
         if text != part.text:
             break
     return [*kept, Part(ellipsis, "dim")]
 
 
 def _width_of(line: Line) -> int:
-    return sum(_width(part.text) for part in line)
-
-
-def _width(text: str) -> int:
-    """Return the terminal columns of a text: two for wide East Asian characters, none for combining ones."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(columns_of(part.text) for part in line)

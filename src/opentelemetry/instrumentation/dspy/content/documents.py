@@ -23,6 +23,8 @@ class FoundDocument:
     text: str | None
     identifier: str | None = None
     score: float | None = None
+    metadata: Any = None
+    """What else the retriever told of it."""
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ def recorded_documents(content: Content, documents: Iterable[FoundDocument]) -> 
             "id": None if document.identifier is None else content.text(document.identifier, "output"),
             "score": document.score,
             "content": None if document.text is None else content.text(document.text, "output"),
+            "metadata": None if not document.metadata else content.value(document.metadata, "output"),
         }
         recorded.append({name: value for name, value in values.items() if value is not None})
     return recorded
@@ -84,8 +87,14 @@ def _columns(result: Any) -> list[FoundDocument] | None:
     scores = _first_list(store, "scores", "score")
     if scores is None:
         scores = [_member(extra, "score") for extra in store.get("extra_columns") or ()]
+    extras = _first_list(store, "extra_columns") or []
     return [
-        FoundDocument(_text(text), _identifier(_at(identifiers, index)), _score(_at(scores, index)))
+        FoundDocument(
+            _text(text),
+            _identifier(_at(identifiers, index)),
+            _score(_at(scores, index)),
+            _without(_at(extras, index), "score"),
+        )
         for index, text in enumerate(texts)
     ]
 
@@ -97,7 +106,14 @@ def _document(item: Any) -> FoundDocument:
     text = next((found for name in _TEXTS if (found := _text(_member(item, name))) is not None), None)
     identifiers = (_member(source, name) for source in (item, metadata) for name in _IDENTIFIERS)
     scores = (_member(source, "score") for source in (item, metadata))
-    return FoundDocument(text, _identifier(_first(identifiers)), _score(_first(scores)))
+    extra = _without(metadata, "score", *_IDENTIFIERS) if isinstance(metadata, Mapping) else None
+    return FoundDocument(text, _identifier(_first(identifiers)), _score(_first(scores)), extra)
+
+
+def _without(values: Any, *names: str) -> dict[Any, Any] | None:
+    if not isinstance(values, Mapping):
+        return None
+    return {name: value for name, value in values.items() if name not in names and value is not None} or None
 
 
 def _first(values: Iterable[Any]) -> Any:
@@ -121,7 +137,9 @@ def _text(value: Any) -> str | None:
 
 
 def _identifier(value: Any) -> str | None:
-    return str(value) if isinstance(value, (str, Integral)) else None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # JSON of services that know one kind of number
+    return str(value) if isinstance(value, (str, Integral)) and not isinstance(value, bool) else None
 
 
 def _score(value: Any) -> float | None:

@@ -46,6 +46,8 @@ def outcome_attributes(outcome: LMOutcome) -> dict[str, AttributeValue]:
         (semconv.DSPY_CACHE_SAVED_COST, outcome.saved_cost),
     )
     attributes.update({name: value for name, value in saved if value is not None})
+    if outcome.upstream_provider is not None:
+        attributes[semconv.DSPY_LM_UPSTREAM_PROVIDER] = outcome.upstream_provider
     if outcome.adaptations:
         attributes[semconv.DSPY_LM_ADAPTATIONS] = outcome.adaptations
     return attributes

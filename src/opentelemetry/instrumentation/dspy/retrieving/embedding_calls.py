@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..encodable import encodable
 from ..language_models.providers import ModelIdentity
 from ..language_models.reply_values import count_of, member, name_of
 
@@ -41,16 +42,52 @@ class EmbeddingCall:
 
 
 def identify_function(model: Any) -> ModelIdentity:
-    """Return what an embedding function is called and which package it comes from."""
+    """Return what an embedding function is called and which package it comes from.
+
+    A method is named by the model that its object says it holds (``SentenceTransformer("…").encode``), since the name
+    of the method is the same for all of them.
+    """
     while isinstance(model, partial):
         model = model.func
-    holder = getattr(model, "__self__", None)
-    name = getattr(model, "__name__", None)
+    holder = member(model, "__self__")
+    name = member(model, "__name__")
     if not isinstance(name, str):
         holder, name = model, None
-    module = getattr(model if holder is None else type(holder), "__module__", None) or "__main__"
-    package = str(module).partition(".")[0]
+    module = member(model if holder is None else type(holder), "__module__")
+    package = module.partition(".")[0] if isinstance(module, str) and module else "__main__"
     parts = (None if holder is None else type(holder).__name__, name)
+    own = None if holder is None or isinstance(holder, type) else _model_of(holder)
     return ModelIdentity(
-        OWN_PROVIDER if package == "__main__" else package, ".".join(part for part in parts if part is not None)
+        OWN_PROVIDER if package == "__main__" else package,
+        own or encodable(".".join(part for part in parts if part is not None)),
     )
+
+
+_MODEL_NAMES = (
+    "model_name",
+    "model_id",
+    "model_name_or_path",
+    "name_or_path",
+    "model",
+    "model_card_data",
+    "model_card",
+    "base_model",
+    "embedding_model",
+    "repo_id",
+)
+"""Where objects that embed keep the name of their model, or an object that does."""
+
+MAX_NAME_LENGTH = 200
+"""Characters of a model's name; a text that is longer is something else."""
+
+
+def _model_of(holder: Any, *, depth: int = 2) -> str | None:
+    for name in _MODEL_NAMES:
+        found = member(holder, name)
+        if isinstance(found, str) and found and len(found) <= MAX_NAME_LENGTH:
+            return encodable(found)
+        if found is not None and depth > 1 and not callable(found):
+            inner = _model_of(found, depth=depth - 1) or name_of(member(found, "name"))
+            if inner is not None and len(inner) <= MAX_NAME_LENGTH:
+                return inner
+    return None

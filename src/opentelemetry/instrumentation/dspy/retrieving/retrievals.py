@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from ..encodable import encodable
 from ..language_models.providers import ServerAddress, server_address
+from ..language_models.reply_values import member, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Retriever", "configured_retriever", "describe_retriever", "hands_on", "query_of", "top_k_of"]
 
-_SOURCE_NAMES = ("collection_name", "index_name", "table_name", "corpus_id")
+_SOURCE_NAMES = ("data_source_id", "collection_name", "index_name", "table_name", "corpus_id", "knowledge_base_id")
 """How the attributes end in which DSPy's retrievers, and most others, keep what they search in."""
+
+_SOURCE_OBJECTS = ("collection", "index", "table", "vectorstore", "vector_store", "store")
+"""How the attributes end in which they keep an object that is what they search in, which knows its name."""
 
 _SERVICES = {"DatabricksRM": "databricks", "WeaviateRM": "weaviate"}
 """``gen_ai.provider.name`` of DSPy's retrievers of a certain service."""
@@ -84,8 +89,19 @@ def _named_source(attributes: Mapping[str, Any]) -> str | None:
     for ending in _SOURCE_NAMES:
         for name, value in list(attributes.items()):
             if name.endswith(ending) and isinstance(value, str) and value:
-                return value
+                return encodable(value)
+    for ending in _SOURCE_OBJECTS:
+        for name, value in list(attributes.items()):
+            if name.endswith(ending):
+                found = value if isinstance(value, str) else _name_of_source(value)
+                if found:
+                    return encodable(found)
     return None
+
+
+def _name_of_source(source: Any) -> str | None:
+    named = (name_of(member(source, name)) for name in ("name", *_SOURCE_NAMES, "_collection_name", "_index_name"))
+    return next((name for name in named if name is not None), None)
 
 
 def _source_of_url(url: Any) -> str | None:
