@@ -105,6 +105,20 @@ class Recorded:
         """A picture of the spans, one a line below its parent, failed ones with their error."""
         return tree_of(self.spans)
 
+    def unit(self, name: str) -> str | None:
+        """The unit of a metric, None where it has no points."""
+        data = self._metric_reader.get_metrics_data()
+        return next(
+            (
+                metric.unit
+                for resource in (data.resource_metrics if data else ())
+                for scope in resource.scope_metrics
+                for metric in scope.metrics
+                if metric.name == name
+            ),
+            None,
+        )
+
     def metric_points(self, name: str) -> list[DataPointT]:
         """The points of one metric since the start, one for each set of attributes."""
         data = self._metric_reader.get_metrics_data()

@@ -16,6 +16,7 @@ from patched import Notebook, Worker, patched
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor
 from opentelemetry.instrumentation.dspy.seams import seams
 from opentelemetry.instrumentation.dspy.telemetry import Telemetry
+from opentelemetry.instrumentation.dspy.traced import TracedAttribute
 
 if TYPE_CHECKING:
     from conftest import StartTelemetry
@@ -112,7 +113,10 @@ def test_every_seam_is_found_and_replaced(telemetry: Recorded) -> None:
     for seam in seams(Telemetry.create(Options())):
         module = importlib.import_module(seam.module)
         owner = module if seam.owner is None else getattr(module, seam.owner)
-        if not isinstance(vars(owner).get(seam.attribute), wrapt.FunctionWrapper):
+        # What only subclasses have, or each instance for itself, stands in the class in another way or not at all.
+        found = vars(owner).get("__init_subclass__" if seam.only_below else seam.attribute)
+        expected = TracedAttribute if seam.on_instances else classmethod if seam.only_below else wrapt.FunctionWrapper
+        if not isinstance(found, expected):
             missing.append((seam.module, seam.owner, seam.attribute, seam.optional))
     assert [seam for seam in missing if not seam[-1]] == []
 

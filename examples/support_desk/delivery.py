@@ -91,7 +91,8 @@ def failed(errors: str) -> set[str]:
 def report(endpoint: str, receiver: Receiver, errors: str) -> str:
     """What was delivered, in one line, and what to do about the rest."""
     lost = failed(errors)
-    sent = [signal for signal in receiver.signals if signal not in lost]
+    # An exporter says the same thing once: after one failure nobody knows of the other signals.
+    sent = [] if lost else receiver.signals
     lines = [f"Sent to {endpoint} as well, over {receiver.protocol}: {' and '.join(sent)}."] if sent else []
     if lost:
         lines.append(

@@ -19,7 +19,7 @@ from .calls import Call, Recorder, Recording, keyword_view
 from .complaints import Complaints
 from .handlers import CallHandler, Switch
 from .locks import ForkSafeLock
-from .traced import TracedAttribute, TracedMethod
+from .traced import TracedAttribute, TracedMethod, TracedStep
 
 __all__ = ["Call", "Patcher", "Recorder", "Recording", "Replacement", "Seam", "keyword_view"]
 
@@ -46,6 +46,11 @@ class Seam:
     """Whether some supported DSPy versions lack it, so that its absence is not worth a word."""
     within_call: bool = False
     """Whether an object calls it on itself while its own call runs: then the call is not one that goes on (super)."""
+    only_below: bool = False
+    """Whether the owner itself need not have the attribute: its subclasses do."""
+    goes_on: bool = False
+    """Whether it is a step of the object's own call, which others may call directly: one call is one span, whichever
+    door it came in by."""
     on_instances: bool = False
     """Whether each instance keeps a callable of its own under the name, and the class has none."""
 
@@ -113,11 +118,12 @@ class Patcher:
                 handler = self._handler(owner, seam)
                 self._replace(owner, seam.attribute, TracedAttribute(seam.attribute, handler.call_sync))
                 continue
-            if owner is None or seam.attribute not in vars(owner):
+            if owner is None or (seam.attribute not in vars(owner) and not seam.only_below):
                 if not seam.optional:
                     _logger.warning("This DSPy has no %s.%s: its calls are not recorded.", seam.owner, seam.attribute)
                 continue
-            self._wrap(owner, seam)
+            if seam.attribute in vars(owner):
+                self._wrap(owner, seam)
             if seam.subclasses and isinstance(owner, type):
                 self._wrap_subclasses(owner, seam)
 
@@ -158,7 +164,7 @@ class Patcher:
 
     def _restore(self, owner: Any, patch: _Patch) -> None:
         current = vars(owner).get(patch.attribute)
-        if type(current) is TracedMethod and current.belongs_to(self):
+        if isinstance(current, TracedMethod) and current.belongs_to(self):
             setattr(owner, patch.attribute, current.__wrapped__)
         elif current is not patch.replacement:
             return
@@ -182,7 +188,7 @@ class Patcher:
 
     def _wrap(self, owner: Any, seam: Seam, *, deferred: bool = False) -> None:
         original = vars(owner)[seam.attribute]
-        if type(original) is TracedMethod:
+        if isinstance(original, TracedMethod):
             if original.belongs_to(self):
                 return
             # Left over: when an earlier patcher was removed, it was below a wrapper of somebody else.
@@ -191,7 +197,8 @@ class Patcher:
             return
         handler = self._handler(owner, seam)
         around = handler.call_deferred if deferred else handler.around(original)
-        setattr(owner, seam.attribute, TracedMethod(original, around, owner, self))
+        traced = TracedStep if seam.goes_on else TracedMethod
+        setattr(owner, seam.attribute, traced(original, around, owner, self))
         self._note(owner, seam.attribute)
 
     def _wrap_subclasses(self, owner: type, seam: Seam) -> None:
@@ -208,7 +215,7 @@ class Patcher:
         override = vars(subclass).get(seam.attribute, _ABSENT)
         if override is _ABSENT:
             return
-        is_async = inspect.iscoroutinefunction(vars(owner)[seam.attribute])
+        is_async = inspect.iscoroutinefunction(vars(owner).get(seam.attribute)) or seam.attribute == "aforward"
         try:
             self._wrap(subclass, seam, deferred=is_async and not inspect.iscoroutinefunction(override))
         except Exception as error:  # noqa: BLE001 - a class of the application may refuse; it must work all the same

@@ -61,6 +61,8 @@ def seams(telemetry: Telemetry) -> list[Seam]:
     return [
         Seam("dspy", "Module", "__call__", module, subclasses=True),
         Seam("dspy", "Module", "acall", module, subclasses=True),
+        Seam("dspy", "Module", "forward", module, subclasses=True, only_below=True, goes_on=True),
+        Seam("dspy", "Module", "aforward", module, subclasses=True, only_below=True, goes_on=True),
         *(Seam("dspy", "Signature", name, signature) for name in _DERIVING),
         *_adapter_seams(telemetry),
         *_language_model_seams(telemetry),
@@ -140,7 +142,10 @@ def _retrieval_seams(telemetry: Telemetry) -> list[Seam]:
     colbert, embedder = "dspy.dsp.colbertv2", "dspy.clients.embedding"
     return [
         Seam("dspy", "Retrieve", "__call__", retrieval, subclasses=True),
+        Seam("dspy", "Retrieve", "forward", retrieval, subclasses=True, goes_on=True),
+        Seam("dspy", "Retrieve", "aforward", retrieval, subclasses=True, only_below=True, goes_on=True),
         Seam("dspy.retrievers", "Embeddings", "__call__", retrieval, subclasses=True),
+        Seam("dspy.retrievers", "Embeddings", "forward", retrieval, subclasses=True, goes_on=True, optional=True),
         Seam(colbert, "ColBERTv2", "__call__", retrieval, subclasses=True),
         Seam(colbert, "ColBERTv2RetrieverLocal", "__call__", retrieval, subclasses=True),
         Seam("dspy", "Embedder", "__call__", embedding, subclasses=True),

@@ -92,7 +92,9 @@ _NO_SECRETS = frozenset(
 )
 """Words before ``token`` that make a word of a text, or a place in a list, of it."""
 
-_RUN_TOGETHER = re.compile("(api|access|auth|client|private|refresh|secret|session)(key|secret|token)")
+_RUN_TOGETHER = re.compile(
+    "(api|access|auth|client|private|refresh|secret|session)(key|secret|token)|passw(or)?d|passphrase"
+)
 
 _IN_A_QUERY = frozenset({"code", "key", "sig", "signature"})
 """Short names that are secrets as parameters of a URL, beside those that are everywhere."""

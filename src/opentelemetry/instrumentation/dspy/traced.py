@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
+from .context import current_call
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,7 +21,7 @@ else:
     _BoundFunctionWrapper = wrapt.BoundFunctionWrapper
     _FunctionWrapper = wrapt.FunctionWrapper
 
-__all__ = ["TracedAttribute", "TracedMethod"]
+__all__ = ["TracedAttribute", "TracedMethod", "TracedStep"]
 
 
 class BoundTracedMethod(_BoundFunctionWrapper):
@@ -80,6 +82,19 @@ class TracedMethod(_FunctionWrapper):
         if isinstance(self.__wrapped__, (classmethod, staticmethod)):
             return operator.itemgetter(0), ((self.__wrapped__,),)
         return str(self.__qualname__)
+
+
+class TracedStep(TracedMethod):
+    """A method that an object's own call goes on with, and that others may call in its place, as ``forward``.
+
+    Inside the object's own call it hands out the plain method: the call is recorded already, and no frame of ours is
+    between. Anywhere else a call of it is a call of the object.
+    """
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is not None and current_call().instance is instance:
+            return self.__wrapped__.__get__(instance, owner)
+        return super().__get__(instance, owner)
 
 
 class TracedAttribute:

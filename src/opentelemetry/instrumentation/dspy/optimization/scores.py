@@ -50,6 +50,6 @@ def _fields(result: Any) -> Mapping[str, Any] | None:
 def _number(result: Any) -> float | None:
     try:
         value = float(result)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         return None
     return value if math.isfinite(value) else None
