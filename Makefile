@@ -48,7 +48,8 @@ lowest: $(BIN)/.dev ## run the tests on the lowest versions that pyproject.toml 
 	$(BIN)/nox --session lowest
 
 .PHONY: constraints
-constraints: $(BIN)/.dev ## look up the newest versions that go together and keep them in constraints/
+constraints: $(BIN)/uv ## look up the newest versions that go together and keep them in constraints/
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python nox
 	$(BIN)/nox --session constraints
 
 .PHONY: demo
