@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dspy
 import pytest
 from dspy.utils import DummyLM
+from opentelemetry.trace import NoOpTracerProvider
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor
 
@@ -54,6 +55,63 @@ def test_a_redaction_that_is_no_function_is_refused() -> None:
     assert not DSPyInstrumentor().is_instrumented_by_opentelemetry
 
 
+async def hide_later(text: str, kind: str) -> str:
+    return text
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("redact", hide_later),
+        ("tracer_provider", 5),
+        ("meter_provider", "x"),
+        ("logger_provider", {}),
+        ("completion_hook", 5),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_refused(argument: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"{argument}= takes "):
+        DSPyInstrumentor().instrument(**{argument: value})
+    assert not DSPyInstrumentor().is_instrumented_by_opentelemetry
+
+
+def test_a_redaction_that_asks_a_language_model_itself_comes_to_an_end(start_telemetry: StartTelemetry) -> None:
+    asked: list[str] = []
+
+    def ask_about(text: str, kind: str) -> str:
+        asked.append(text)
+        with dspy.context(lm=DummyLM([{"answer": "yes"}])):
+            dspy.Predict("question -> answer")(question=text)
+        return "hidden"
+
+    telemetry = start_telemetry(capture="SPAN_ONLY", redact=ask_about)
+    ask()
+    assert "Ann" not in telemetry.everything()
+    assert len(telemetry.named("chat dummy")) == 1
+    assert len(asked) < 20
+
+
+@pytest.mark.complaints
+@pytest.mark.parametrize("returned", [None, b"bytes", ("a", "b"), object()], ids=repr)
+def test_what_a_redaction_returns_that_is_no_text_is_not_recorded(
+    start_telemetry: StartTelemetry, returned: object
+) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY", redact=lambda text, kind: returned)
+    ask()
+    assert "[content dropped: the redaction function failed]" in telemetry.everything()
+    assert "Ann" not in telemetry.everything()
+
+
+@pytest.mark.complaints
+def test_a_redaction_that_wants_to_exit_does_not_end_the_program(start_telemetry: StartTelemetry) -> None:
+    def leave(text: str, kind: str) -> str:
+        raise SystemExit(3)
+
+    telemetry = start_telemetry(capture="SPAN_ONLY", redact=leave)
+    ask()
+    assert "Ann" not in telemetry.everything()
+
+
 def test_a_redaction_that_is_given_later_takes_effect(start_telemetry: StartTelemetry) -> None:
     telemetry = start_telemetry(capture="SPAN_AND_EVENT")
     ask()
@@ -71,7 +129,7 @@ def test_what_else_is_given_later_has_no_effect_and_is_named(
     start_telemetry: StartTelemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
     telemetry = start_telemetry()
-    DSPyInstrumentor().instrument(redact=hide, tracer_provider=object())
+    DSPyInstrumentor().instrument(redact=hide, tracer_provider=NoOpTracerProvider())
     assert [record.getMessage() for record in caplog.records] == [
         "DSPy is instrumented already: redact is in force from now on, and tracer_provider had no effect. Call "
         "uninstrument() first to instrument it in another way."
@@ -155,6 +213,7 @@ trace.get_tracer_provider().force_flush()
 
 def zero_code(folder: Path, name: str, before: str = "") -> subprocess.CompletedProcess[str]:
     (folder / "privacy.py").write_text("def hide(text, kind):\n    return text.replace('Ann', '[name]')\n")
+    (folder / "leaving.py").write_text("import sys\nsys.exit(3)\n")
     (folder / "program.py").write_text(textwrap.dedent(PROGRAM).format(before=before))
     instrument = os.path.join(os.path.dirname(sys.executable), "opentelemetry-instrument")
     environment = {
@@ -192,7 +251,9 @@ def test_without_code_a_redaction_can_still_be_given_in_the_program(tmp_path: Pa
     assert "Ann" not in ended.stdout
 
 
-@pytest.mark.parametrize("name", ["privacy", "privacy:missing", "no_such_module:hide", "privacy:__doc__", ":", "a b:c"])
+@pytest.mark.parametrize(
+    "name", ["privacy", "privacy:missing", "no_such_module:hide", "privacy:__doc__", ":", "leaving:hide"]
+)
 def test_a_name_that_cannot_be_loaded_records_no_content_and_says_why_once(tmp_path: Path, name: str) -> None:
     ended = zero_code(tmp_path, name)
     assert "chat dummy" in ended.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 __all__ = ["check_arguments"]
 
 _OWN = ("tracer_provider", "meter_provider", "logger_provider", "completion_hook", "redact")
+_METHODS = {
+    "tracer_provider": "get_tracer",
+    "meter_provider": "get_meter",
+    "logger_provider": "get_logger",
+    "completion_hook": "on_completion",
+}
+"""What each argument that is an object must be able to do."""
+
 _OF_BASE = ("skip_dep_check", "raise_exception_on_conflict")
 """Arguments of ``BaseInstrumentor.instrument``, which ``opentelemetry-instrument`` gives."""
 
@@ -28,7 +37,10 @@ def check_arguments(given: Mapping[str, Any]) -> None:
                 f"{f' Did you mean {close[0]!r}?' if close else ''} Its arguments: {', '.join(_OWN)}."
             )
     redact = given.get("redact")
-    if redact is not None and not callable(redact):
-        raise TypeError(
-            f"redact= takes a function of a text and its kind that returns a text, not {type(redact).__name__}."
-        )
+    if redact is not None and (not callable(redact) or inspect.iscoroutinefunction(redact)):
+        kind = "a coroutine function" if callable(redact) else type(redact).__name__
+        raise TypeError(f"redact= takes a function of a text and its kind that returns a text, not {kind}.")
+    for name, method in _METHODS.items():
+        value = given.get(name)
+        if value is not None and not callable(getattr(value, method, None)):
+            raise TypeError(f"{name}= takes an object with a method {method}, not {type(value).__name__}.")

@@ -221,6 +221,20 @@ class ActiveCall:
     """Whether this call asks a server that is no language model; of this call alone."""
     given: Sequence[Any] = ()
     """What this call was given, for the text of an error not to quote it; of this call alone."""
+    steps: list[str] | None = None
+    """The methods that this call went on with so far, of its own object; of this call alone."""
+
+    def goes_on_with(self, step: str) -> bool:
+        """Note that the call goes on with a method of its own object; false where it did before, or began with it."""
+        if self.attribute == step:
+            return False
+        if self.steps is None:
+            self.steps = [step]
+            return True
+        if step in self.steps:
+            return False
+        self.steps.append(step)
+        return True
 
     def inside(self, call: Call) -> ActiveCall:
         """Return the record of a call inside this one."""

@@ -74,6 +74,7 @@ class CallHandler:
             active.instance is instance
             and instance is not None
             and not self.within_call
+            and not (active.steps is not None and self.attribute in active.steps)
             and (active.attribute != self.attribute or active.owner is not self.owner())
         ):
             # An override that called super(), or acall that delegates to __call__: the same call goes on.

@@ -197,8 +197,10 @@ class Patcher:
             return
         handler = self._handler(owner, seam)
         around = handler.call_deferred if deferred else handler.around(original)
-        traced = TracedStep if seam.goes_on else TracedMethod
-        setattr(owner, seam.attribute, traced(original, around, owner, self))
+        if seam.goes_on:
+            setattr(owner, seam.attribute, TracedStep(original, around, owner, self, seam.attribute))
+        else:
+            setattr(owner, seam.attribute, TracedMethod(original, around, owner, self))
         self._note(owner, seam.attribute)
 
     def _wrap_subclasses(self, owner: type, seam: Seam) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from .config import REDACT
 
@@ -54,14 +57,22 @@ class Redaction:
         if self._function is None:
             return value
         try:
-            redacted: Any = self._function(value, kind)
-        except Exception as error:  # noqa: BLE001 - the user's function must not end the user's call
+            # What it calls is no part of the trace: with DSPy in it, it would be asked about its own texts for ever.
+            with suppress_instrumentation():
+                redacted: Any = self._function(value, kind)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's function must not end the user's call
             self._complain(f"It raised {type(error).__name__}")
             return REDACTION_FAILED
-        if redacted is None:
-            self._complain("It returned None")
-            return REDACTION_FAILED
-        return str(redacted)
+        if isinstance(redacted, str):
+            return redacted
+        if isinstance(redacted, (int, float)):
+            return str(redacted)
+        if inspect.iscoroutine(redacted):
+            redacted.close()
+        self._complain(f"It returned no text but {type(redacted).__name__}")
+        return REDACTION_FAILED
 
     def _look_up(self, name: str) -> bool:
         module_name, _, attribute = name.partition(":")
@@ -70,12 +81,16 @@ class Redaction:
             function: Any = module
             for part in attribute.split("."):
                 function = getattr(function, part)
-        except Exception as error:  # noqa: BLE001 - whatever the application's module does when it is imported
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the application's module does when it is imported
             spec = getattr(sys.modules.get(module_name), "__spec__", None)
             if isinstance(error, AttributeError) and getattr(spec, "_initializing", False):
                 # The module is being imported, and has not come as far as the function.
                 return False
-            return self._give_up(f"{type(error).__name__}: {error}")
+            # What else a module raises may quote anything.
+            names = f": {error}" if isinstance(error, (ImportError, AttributeError)) else ""
+            return self._give_up(f"{type(error).__name__}{names}")
         if not callable(function):
             return self._give_up(f"{name} is no function but {type(function).__name__}")
         self._function = function
@@ -99,8 +114,8 @@ class Redaction:
             _logger.warning(
                 "The redact function failed; the content that it was given is not recorded. Further failures of it "
                 "are not logged.",
-                extra={"reason": what},
             )
+            _logger.debug("%s.", what)
 
 
 def _module(name: str) -> Any:

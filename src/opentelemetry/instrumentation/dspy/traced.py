@@ -31,7 +31,10 @@ class BoundTracedMethod(_BoundFunctionWrapper):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return getattr(copy.deepcopy(self._holder(), memo), self.__name__)
+        holder = self._holder()
+        copied = copy.deepcopy(holder, memo)
+        # As a bound method does, without reading the attribute, of which DSPy may have something to say.
+        return getattr(copied, self.__name__) if copied is holder else self._self_parent.__get__(copied, type(copied))
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (self._holder(), self.__name__)
@@ -87,14 +90,28 @@ class TracedMethod(_FunctionWrapper):
 class TracedStep(TracedMethod):
     """A method that an object's own call goes on with, and that others may call in its place, as ``forward``.
 
-    Inside the object's own call it hands out the plain method: the call is recorded already, and no frame of ours is
-    between. Anywhere else a call of it is a call of the object.
+    When the object's own call goes on with it the plain method is handed out: the call is recorded already, and no
+    frame of ours is between. So it is where an override goes on to its parent's. Anywhere else, and where the object
+    calls it once more on itself, a call of it is a call of the object.
     """
 
+    def __init__(self, wrapped: Any, handler: Callable[..., Any], owner: object, patcher: object, name: str) -> None:
+        super().__init__(wrapped, handler, owner, patcher)
+        self._self_step = name
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is not None and current_call().instance is instance:
-            return self.__wrapped__.__get__(instance, owner)
-        return super().__get__(instance, owner)
+        call = current_call()
+        if instance is None or call.instance is not instance:
+            return super().__get__(instance, owner)
+        step = self._self_step
+        if self._is_own(type(instance)) and not call.goes_on_with(step):
+            return super().__get__(instance, owner)
+        return self.__wrapped__.__get__(instance, owner)
+
+    def _is_own(self, of_class: type) -> bool:
+        """Return whether it is what a class has under the name, and not what ``super()`` finds."""
+        step = self._self_step
+        return next((vars(each)[step] for each in of_class.__mro__ if step in vars(each)), None) is self
 
 
 class TracedAttribute:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from enum import Enum
 from weakref import WeakKeyDictionary
@@ -32,6 +33,8 @@ class ModuleClass:
     """Whether its predictor has a ``reasoning`` output that the signature given by the user had not."""
     makes_attempts: bool
     """Whether it runs copies of its ``module`` until the reward of one is good enough."""
+    forward_is_awaited: bool
+    """Whether its ``forward`` is a coroutine function: what the call operator hands out does the work later."""
 
 
 _classes: WeakKeyDictionary[type, ModuleClass] = WeakKeyDictionary()
@@ -58,4 +61,5 @@ def _classify(module_class: type) -> ModuleClass:
         is_predictor="Predict" in ancestors,
         hides_reasoning="ChainOfThought" in ancestors,
         makes_attempts=bool(ancestors & {"BestOfN", "Refine"}),
+        forward_is_awaited=inspect.iscoroutinefunction(getattr(module_class, "forward", None)),
     )

@@ -67,11 +67,13 @@ class ModuleRecorder:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
-    def begin(self, call: Call) -> ModuleRecording:
+    def begin(self, call: Call) -> ModuleRecording | None:
         """Start the span of a module call and make it the current one."""
         parent = current_call()
         module = call.instance
         module_class = classify(type(module))
+        if module_class.forward_is_awaited and call.attribute == "__call__":
+            return None  # its forward is recorded, around its work
         signature = _signature_of(module, module_class)
         active = parent.inside(call)
         active.module = RunningModule(module, parent.module, call.keyword_arguments, given=active.given)
