@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import get_current
 
 from .blocks import INNERMOST_BLOCK, Block, still_open
 from .context import attach, call_in, current_call, detach, with_call
+from .encodable import encodable
 from .usage import UsageScope
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def telemetry_context(
     leave = _enter(
         Block(
             outer.scope,
-            outer.conversation_id if conversation_id is None else conversation_id,
-            {**outer.attributes, **(attributes or {})},
+            outer.conversation_id if conversation_id is None else _encodable(conversation_id),
+            {**outer.attributes, **{_encodable(name): _encodable(value) for name, value in (attributes or {}).items()}},
             outer.block,
         ),
         outer,
@@ -61,6 +62,13 @@ def usage_scope() -> Iterator[UsageScope]:
         yield scope
     finally:
         leave()
+
+
+def _encodable(value: Any) -> Any:
+    """Return the texts of an attribute as ones that OTLP can carry, and all else as it is."""
+    if isinstance(value, str):
+        return encodable(value)
+    return [_encodable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _enter(block: Block, outer: ActiveCall) -> Callable[[], None]:

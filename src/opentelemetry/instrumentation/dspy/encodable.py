@@ -8,7 +8,8 @@ __all__ = ["encodable"]
 def encodable(text: str) -> str:
     """Return the text itself, with ``?`` in the place of what UTF-8 has no bytes for."""
     try:
-        text.encode()
+        str.encode(text)
     except UnicodeEncodeError:
-        return text.encode(errors="replace").decode()
-    return str(text)
+        return str.encode(text, errors="replace").decode()
+    # The characters themselves: an ``Enum`` of texts would give its own name.
+    return str.__str__(text)

@@ -88,6 +88,8 @@ class CallHandler:
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here is ours, and the call must go on
             self.complaints.about(self.recorder, error)
             return None
+        for failure in openings.failures:
+            self.complaints.about(self.recorder, failure)
         return None if recording is None else CallUnderWay(self, recording, openings)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-__all__ = ["Opening", "Openings", "note"]
+__all__ = ["Opening", "Openings", "carry_on", "note"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -45,13 +45,28 @@ def note(opening: Opening) -> None:
         _noting.openings.add(opening)
 
 
+def carry_on(describe: Callable[..., object], *arguments: object) -> None:
+    """Do what the beginning of a call can do without: where it fails, its call is recorded all the same.
+
+    What fails is told of once, like every failure of ours.
+    """
+    try:
+        describe(*arguments)
+    except Exception as error:
+        if _noting.openings is None:
+            raise
+        _noting.openings.failures.append(error)
+
+
 class Openings:
     """The openings of one call."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_open", "failures")
 
     def __init__(self) -> None:
         self._open: list[Opening] = []
+        self.failures: list[Exception] = []
+        """What went wrong in the beginning and did not end it."""
 
     def add(self, opening: Opening) -> None:
         """Take note of one; they end in reverse order."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .context import call_in
 from .errors import Surroundings
+from .reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def _settings(call: ActiveCall, modules: list[RunningModule]) -> list[Any]:
     clients = [call.instance]
     if call.language_model_call is not None:
         clients.append(call.language_model_call.language_model)
-    own = [attributes for client in clients if isinstance(attributes := getattr(client, "__dict__", None), dict)]
+    own = [attributes for client in clients if isinstance(attributes := read(client, "__dict__"), dict)]
     given = [part for given in (call.given, *(module.given for module in modules)) for part in given]
     return [*own, *(part for part in given if isinstance(part, Mapping))]
 
@@ -46,11 +47,11 @@ def _settings(call: ActiveCall, modules: list[RunningModule]) -> list[Any]:
 def _names(call: ActiveCall, modules: list[RunningModule]) -> set[str]:
     names: set[str] = set()
     for instance in (call.instance, *(module.instance for module in modules)):
-        attributes = getattr(instance, "__dict__", {})
+        attributes = read(instance, "__dict__", {})
         signature, arguments = attributes.get("signature"), attributes.get("args")
-        if isinstance(name := getattr(instance, "name", None), str):
+        if isinstance(name := read(instance, "name"), str):
             names.add(name)
-        for fields in (getattr(signature, "fields", None), arguments):
+        for fields in (read(signature, "fields"), arguments):
             if isinstance(fields, Mapping):
                 names.update(name for name in fields if isinstance(name, str))
     return names

@@ -90,4 +90,4 @@ class Content:
 
 
 def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return encodable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

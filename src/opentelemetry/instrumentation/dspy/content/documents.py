@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+from ..reading import read
+
 if TYPE_CHECKING:
     from . import Content
 
@@ -79,7 +81,7 @@ def recorded_documents(content: Content, documents: Iterable[FoundDocument]) -> 
 
 def _columns(result: Any) -> list[FoundDocument] | None:
     """Return the documents of a prediction, which has their texts, ids and scores in lists beside each other."""
-    store = getattr(result, "_store", None)
+    store = read(result, "_store")
     if not isinstance(store, Mapping):
         return None
     texts = _first_list(store, "passages", "docs", "long_text") or []
@@ -121,7 +123,7 @@ def _first(values: Iterable[Any]) -> Any:
 
 
 def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    return value.get(name) if isinstance(value, Mapping) else read(value, name)
 
 
 def _first_list(store: Mapping[str, Any], *names: str) -> Sequence[Any] | None:

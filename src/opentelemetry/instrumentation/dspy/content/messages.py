@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util.genai.types import (
@@ -14,9 +13,12 @@ from opentelemetry.util.genai.types import (
 )
 
 from ..language_models.reply_values import items_of, member
+from ..reading import is_kind, is_mapping
 from .parts import content_parts, message_parts, parts_beside, response_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from opentelemetry.util.genai.types import MessagePart, ToolDefinition
 
     from . import Content, ContentKind
@@ -35,11 +37,11 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
     System messages stay in the history, where DSPy's adapters put them: the conventions want them apart only where
     the API takes them apart.
     """
-    if isinstance(messages, (list, tuple)) and messages:
+    if is_kind(messages, list, tuple) and len(messages):
         return [_input_message(content, message) for message in messages if _is_message(message)]
-    if isinstance(prompt, str):
+    if is_kind(prompt, str):
         return [text_message("user", content.text(prompt, "input"))]
-    if isinstance(prompt, Mapping):
+    if is_mapping(prompt):
         return [text_message("user", content.json(prompt, "input"))]
     if prompt is None:
         return []
@@ -112,7 +114,7 @@ def tool_definitions(content: Content, tools: Any) -> list[ToolDefinition]:
 
 
 def _is_message(value: Any) -> bool:
-    return isinstance(value, Mapping) or member(value, "role") is not None
+    return is_mapping(value) or member(value, "role") is not None
 
 
 def _input_message(content: Content, message: Any) -> InputMessage:

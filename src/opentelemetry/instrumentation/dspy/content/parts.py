@@ -20,6 +20,7 @@ from opentelemetry.util.genai.types import (
 )
 
 from ..language_models.reply_values import items_of, member
+from ..reading import is_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,11 +34,11 @@ __all__ = ["content_parts", "message_parts", "parts_beside", "response_parts"]
 
 def content_parts(content: Content, value: Any, kind: ContentKind) -> list[MessagePart]:
     """Return the parts of a message's content: a text, a list of blocks or parts, or any other value."""
-    if value is None or value == "":
+    if value is None:
         return []
-    if isinstance(value, str):
-        return [TextPart(content=content.text(value, kind))]
-    if isinstance(value, (list, tuple)):
+    if is_kind(value, str):
+        return [TextPart(content=content.text(value, kind))] if len(value) else []
+    if is_kind(value, list, tuple):
         return [part for block in value for part in _parts_of(content, block, kind)]
     return _parts_of(content, value, kind)
 
@@ -47,7 +48,7 @@ def message_parts(content: Content, message: Any, kind: ContentKind) -> list[Mes
 
     Reasoning comes first, as the model wrote it, then the content, a refusal, media, citations and calls of tools.
     """
-    if isinstance(message, str) or message is None:
+    if message is None or is_kind(message, str):
         return content_parts(content, message, kind)
     parts: list[MessagePart] = []
     reasoning = _first_text(message, "reasoning_content", "reasoning", "reasoning_text")
@@ -92,7 +93,7 @@ def response_parts(content: Content, items: Iterable[Any], kind: ContentKind) ->
 
 
 def _parts_of(content: Content, block: Any, kind: ContentKind) -> list[MessagePart]:
-    if isinstance(block, str):
+    if is_kind(block, str):
         return [TextPart(content=content.text(block, kind))]
     block_type = member(block, "type")
     read = _READERS.get(block_type) if isinstance(block_type, str) else None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from ..reading import is_kind, is_mapping
 from ..secrets import SECRET, is_secret_name
 
 __all__ = ["credentials_in", "environment_credentials", "texts_in", "without_credentials", "without_values"]
@@ -31,12 +32,13 @@ def texts_in(value: Any) -> list[str]:
 
 
 def _collect(value: Any, found: list[str], depth: int) -> None:
-    if len(found) >= MAX_TEXTS or depth == 0 or value is None or isinstance(value, bool):
+    if len(found) >= MAX_TEXTS or depth == 0 or value is None or is_kind(value, bool):
         return
-    if isinstance(value, str):
+    # By its own type: a dead weak proxy raises when it is asked for its class, and what stands beside it must be found.
+    if is_kind(value, str):
         found.append(value)
         return
-    if isinstance(value, (int, float)):
+    if is_kind(value, int, float):
         found.append(str(value))
         return
     try:
@@ -111,10 +113,10 @@ def _without_runs(text: str, runs: set[str]) -> str:
 def credentials_in(settings: Any) -> list[str]:
     """Return the values in the settings of a client that are secrets by their names, and all of its headers."""
     found: list[str] = []
-    for name, value in [*settings.items()] if isinstance(settings, Mapping) else ():
+    for name, value in [*settings.items()] if is_mapping(settings) else ():
         if isinstance(name, str) and (is_secret_name(name) or "header" in name.lower()):
-            found += texts_in(list(value.values()) if isinstance(value, Mapping) else value)
-        elif isinstance(value, Mapping):
+            found += texts_in(list(value.values()) if is_mapping(value) else value)
+        elif is_mapping(value):
             found += credentials_in(value)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .providers import model_text
 from .token_usage import TokenUsage, add_up, token_usage
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _language_model_provider(language_model: Any) -> str | None:
 
     engine = getattr(language_model, "_engine_spec", "auto")
     if not isinstance(engine, str):
-        return engine_provider(engine, language_model.model)
+        return engine_provider(engine, model_text(language_model))
     try:
         return _text(resolve(language_model).provider)
     except LM15Error:

@@ -9,7 +9,20 @@ from urllib.parse import urlsplit
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiProviderNameValues
 
-__all__ = ["ModelIdentity", "ServerAddress", "identify", "own_provider", "response_model", "server_address"]
+from ..encodable import encodable
+from ..reading import read, text_of_name
+
+__all__ = [
+    "ModelIdentity",
+    "ServerAddress",
+    "identify",
+    "identity_of",
+    "model_text",
+    "own_provider",
+    "response_model",
+    "server_address",
+    "server_of",
+]
 
 _CONVENTION_NAMES = {
     "anthropic_text": GenAiProviderNameValues.ANTHROPIC.value,
@@ -95,6 +108,19 @@ def identify(model: str, own_provider: str | None) -> ModelIdentity:
     return ModelIdentity(family or GenAiProviderNameValues.OPENAI.value, model)
 
 
+def identity_of(language_model: Any) -> ModelIdentity:
+    """Return provider and model of a language model; one whose ``model`` is no text is named after its class."""
+    provider = own_provider(language_model)
+    if provider is None and text_of_name(read(language_model, "model")) is None:
+        provider = type(language_model).__name__
+    return identify(model_text(language_model), provider)
+
+
+def model_text(language_model: Any) -> str:
+    """Return the model string of a language model, the name of its class where it has none."""
+    return text_of_name(read(language_model, "model")) or type(language_model).__name__
+
+
 def own_provider(language_model: Any) -> str | None:
     """Return the provider that a language model is itself; ``None`` where its model string names one.
 
@@ -105,11 +131,11 @@ def own_provider(language_model: Any) -> str | None:
             if ancestor.__name__ != "LM":
                 name = type(language_model).__name__ if ancestor.__name__ == "BaseLM" else ancestor.__name__
                 return _CLIENT_NAMES.get(name, name)
-            engine = getattr(language_model, "_engine_spec", "auto")
-            if isinstance(engine, str) or "/" in language_model.model:
+            engine = read(language_model, "_engine_spec", "auto")
+            if isinstance(engine, str) or "/" in model_text(language_model):
                 return None
-            provider = getattr(engine, "provider", None)
-            return _CONVENTION_NAMES.get(provider, provider) if isinstance(provider, str) else type(engine).__name__
+            provider = text_of_name(read(engine, "provider"))
+            return type(engine).__name__ if provider is None else _CONVENTION_NAMES.get(provider, provider)
     return type(language_model).__name__
 
 
@@ -121,6 +147,22 @@ def response_model(name: str | None, model: str) -> str | None:
     """Return the name under which a model answered, without the prefix that LiteLLM puts before some."""
     prefix, separator, _ = model.partition("/")
     return name.removeprefix(prefix + separator) if name is not None and separator else name
+
+
+def server_of(*endpoints: Any) -> ServerAddress | None:
+    """Return host and port of the first endpoint that is given, a text or an object that stands for a URL."""
+    for endpoint in endpoints:
+        if isinstance(endpoint, str):
+            if endpoint:
+                return server_address(encodable(endpoint))
+        elif endpoint is not None:
+            try:
+                text = str(endpoint)
+            except Exception:  # noqa: BLE001 - an object of the application's
+                continue
+            if "://" in text:
+                return server_address(encodable(text))
+    return None
 
 
 @lru_cache(maxsize=1024)

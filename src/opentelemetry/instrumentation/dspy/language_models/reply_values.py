@@ -12,7 +12,7 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
-from ..encodable import encodable
+from ..reading import is_kind
 
 __all__ = ["count_of", "items_of", "member", "name_of", "price_of"]
 
@@ -36,7 +36,7 @@ def member(value: Any, name: str) -> Any:
 
 def items_of(value: Any) -> Iterable[Any]:
     """Return the items of a list or tuple, nothing of anything else."""
-    return value if isinstance(value, (list, tuple)) else ()
+    return value if is_kind(value, list, tuple) else ()
 
 
 def count_of(value: Any) -> int | None:
@@ -66,4 +66,4 @@ def price_of(value: Any) -> float | None:
 
 def name_of(value: Any) -> str | None:
     """Return a name, an id or a reason: a text that is not empty."""
-    return encodable(value) if isinstance(value, str) and value else None
+    return text_of_name(value)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiOutputTypeValues
 
+from ..encodable import encodable
+from ..reading import is_kind, read
 from .reply_values import member
 
 if TYPE_CHECKING:
@@ -31,14 +33,15 @@ class LMRequest:
 
 def read_request(call: Call) -> LMRequest:
     """Read a call that was given a prompt, messages in OpenAI's shape, or one of DSPy's typed requests."""
-    own = getattr(call.instance, "kwargs", None)
-    options: dict[str, Any] = {**(own if isinstance(own, dict) else {}), **call.keyword_arguments}
+    own = read(call.instance, "kwargs")
+    options: dict[str, Any] = {**(own if is_kind(own, dict) else {}), **call.keyword_arguments}
     first = call.arguments[0] if call.arguments else options.get("prompt")
-    typed: Any = options.get("request") or first
-    if hasattr(typed, "messages") and hasattr(typed, "config"):
+    typed: Any = options.get("request")
+    typed = first if typed is None else typed
+    if read(typed, "messages") is not None and read(typed, "config") is not None:
         parameters = {name: value for name in _PARAMETERS if (value := getattr(typed.config, name, None)) is not None}
         return LMRequest({**options, **parameters}, None, _messages_of(typed), getattr(typed, "tools", None))
-    if getattr(call.instance, "supports_decision_requests", False):
+    if read(call.instance, "supports_decision_requests") is True:
         # A decision client takes a state and questions about it.
         asked = {**dict(zip(("state", "questions"), call.arguments, strict=False)), **call.keyword_arguments}
         return LMRequest(options, asked, None, None)
@@ -106,7 +109,7 @@ def _choices(invocation: InferenceInvocation, value: Any) -> None:
 
 def _reasoning_effort(invocation: InferenceInvocation, value: Any) -> None:
     if isinstance(value, str):
-        invocation.reasoning_level = value
+        invocation.reasoning_level = encodable(value)
 
 
 def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
@@ -138,8 +141,8 @@ _PARAMETERS: dict[str, Callable[[InferenceInvocation, Any], None]] = {
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return float(value) if is_kind(value, int, float) and not is_kind(value, bool) else None
 
 
 def _whole_number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return int(value) if is_kind(value, int) and not is_kind(value, bool) else None

@@ -22,6 +22,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 from .. import semconv
 from ..programs.module_classes import ModuleKind, classify
 from ..programs.predictions import span_context_of
+from ..reading import read, text_of_name
 from .scores import Score, score_of
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ def metric_name(metric: Any) -> str | None:
         metric = metric.func
     if metric is None:
         return None
-    if (getattr(metric, "__module__", None) or "").startswith("dspy.teleprompt.") and inspect.isfunction(metric):
+    if (text_of_name(read(metric, "__module__")) or "").startswith("dspy.teleprompt.") and inspect.isfunction(metric):
         # bootstrap_trace_data wraps the user's metric; a name such as ``wrapped_metric`` would tell nobody anything.
         wrapped = inspect.getclosurevars(metric).nonlocals.get("metric")
         if wrapped is not None:
             return metric_name(wrapped)
-    return getattr(metric, "__name__", None) or type(metric).__name__
+    return text_of_name(read(metric, "__name__")) or type(metric).__name__
 
 
 def program_run_of(modules: Sequence[RunningModule], program: object, prediction: object) -> RunningModule | None:

@@ -6,6 +6,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from .. import semconv
+from ..encodable import encodable
+from ..reading import is_kind, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,11 +40,11 @@ def compile_arguments(call: Call) -> dict[str, Any]:
 
 def setting_attributes(optimizer: object, arguments: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return numbers, booleans and known words as ``dspy.optimizer.param.*``; arguments go before attributes."""
-    settings = {**getattr(optimizer, "__dict__", {}), **arguments}
+    settings = {**read(optimizer, "__dict__", {}), **arguments}
     return {
-        f"{semconv.DSPY_OPTIMIZER_PARAM}.{name}": value
+        encodable(f"{semconv.DSPY_OPTIMIZER_PARAM}.{name}"): encodable(value) if is_kind(value, str) else value
         for name, value in settings.items()
         if not name.startswith("_")
         and name not in _COUNTERS
-        and (isinstance(value, (bool, int, float)) or (isinstance(value, str) and name in _WORDS))
+        and (is_kind(value, bool, int, float) or (is_kind(value, str) and name in _WORDS))
     }

@@ -9,6 +9,9 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 from opentelemetry.util.genai.types import FunctionToolDefinition, GenericToolDefinition
 from opentelemetry.util.genai.utils import gen_ai_json_dumps
 
+from ..encodable import encodable
+from ..reading import read, text_of_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -34,10 +37,9 @@ def is_control_tool(tool: Any) -> bool:
 
     The application may have tools of the same names, so it is their function that tells.
     """
-    if getattr(tool, "name", None) not in _CONTROL_TOOLS:
+    if text_of_name(read(tool, "name")) not in _CONTROL_TOOLS:
         return False
-    module = getattr(getattr(tool, "func", None), "__module__", None)
-    return isinstance(module, str) and module.startswith(_AGENT_CODE)
+    return (text_of_name(read(read(tool, "func"), "__module__")) or "").startswith(_AGENT_CODE)
 
 
 def tools_of(agent: Any) -> list[Any]:
@@ -47,7 +49,7 @@ def tools_of(agent: Any) -> list[Any]:
     if tools is None:
         tools = attributes.get("_user_tools")
     values: Iterable[Any] = tools.values() if isinstance(tools, dict) else tools if isinstance(tools, list) else ()
-    return [tool for tool in values if isinstance(getattr(tool, "name", None), str) and not is_control_tool(tool)]
+    return [tool for tool in values if isinstance(read(tool, "name"), str) and not is_control_tool(tool)]
 
 
 def record_tools(invocation: LocalAgentInvocation, agent: Any, content: Content) -> None:
@@ -58,16 +60,17 @@ def record_tools(invocation: LocalAgentInvocation, agent: Any, content: Content)
     if content.captured:
         invocation.tool_definitions = [_definition(content, tool) for tool in tools]
     if not content.on_spans:
-        names = [GenericToolDefinition(name=tool.name, type=FUNCTION) for tool in tools]
+        names = [GenericToolDefinition(name=encodable(tool.name), type=FUNCTION) for tool in tools]
         invocation.attributes[GEN_AI_TOOL_DEFINITIONS] = gen_ai_json_dumps(names)
 
 
 def _definition(content: Content, tool: Any) -> FunctionToolDefinition:
-    description, arguments = getattr(tool, "desc", None), getattr(tool, "args", None) or {}
+    description, arguments = read(tool, "desc"), read(tool, "args")
+    arguments = arguments if isinstance(arguments, dict) else {}
     required = [name for name, schema in arguments.items() if not (isinstance(schema, dict) and "default" in schema)]
     parameters = {"type": "object", "properties": arguments, "required": required}
     return FunctionToolDefinition(
-        name=tool.name,
+        name=encodable(tool.name),
         description=content.text(description, "tool") if isinstance(description, str) else None,
         parameters=content.value(parameters, "tool"),
     )
@@ -121,9 +124,9 @@ class AgentRun:
 
     def termination_reason(self, result: Any) -> str | None:
         """Return why the agent ended, in DSPy's words where it has some; ``None`` where nothing tells."""
-        told = getattr(result, "termination_reason", None)
+        told = read(result, "termination_reason")
         if isinstance(told, str):
-            return told
+            return encodable(told)
         if self.latest_error is not None:
             ancestors = {ancestor.__name__ for ancestor in self.latest_error.__mro__}
             return "context_window_exceeded" if "ContextWindowExceededError" in ancestors else "parse_error"
@@ -138,7 +141,8 @@ def _are_identical(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
 
 def _react_reason(run: AgentRun, result: Any) -> str:
-    return "finish" if getattr(run.latest_step, "next_tool_name", None) == "finish" else "max_iters"
+    name = read(run.latest_step, "next_tool_name")
+    return "finish" if isinstance(name, str) and name == "finish" else "max_iters"
 
 
 def _code_act_reason(run: AgentRun, result: Any) -> str:

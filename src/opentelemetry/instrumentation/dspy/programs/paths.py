@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..encodable import encodable
+from ..reading import is_kind
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
@@ -129,7 +131,7 @@ def _at(root: Any, steps: _Steps) -> object:
     found: Any = root
     try:
         for step in steps:
-            container: Any = found if isinstance(found, (list, tuple, dict)) else vars(found)
+            container: Any = found if is_kind(found, list, tuple, dict) else vars(found)
             found = container[step]
     except (KeyError, IndexError, TypeError):
         return None
@@ -150,7 +152,7 @@ def _modules_below(root: Any, look: _Look) -> Iterator[tuple[Any, _Place]]:
             elif id(item) not in seen:
                 seen.add(id(item))
                 look.without_module = 0
-                place = _Place(path, steps)
+                place = _Place(encodable(path), steps)
                 yield item, place
                 stack.append(_items(item, f"{path}.", steps, look))
                 break
@@ -164,11 +166,12 @@ def _items(module: Any, prefix: str, steps: _Steps, look: _Look) -> Iterator[tup
     with suppress(RuntimeError):
         for name, value in dict.items(vars(module)):
             look.cost += 1
-            if isinstance(value, (list, tuple)):
-                kind: type[Any] = list if isinstance(value, list) else tuple
+            # By their own types: a dead weak proxy raises when it is asked for its class.
+            if is_kind(value, list, tuple):
+                kind: type[Any] = list if is_kind(value, list) else tuple
                 entries: Iterable[tuple[Any, Any]] = enumerate(kind.__iter__(value))
                 spelled = "{}[{}]"
-            elif isinstance(value, dict):
+            elif is_kind(value, dict):
                 entries, spelled = dict.items(value), "{}['{}']"
             else:
                 yield (value if _is_module(value) else None), prefix + name, (*steps, name)

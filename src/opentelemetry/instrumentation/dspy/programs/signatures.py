@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from ..encodable import encodable
 from ..weak import WeakIdentityMap
 
 __all__ = ["SignatureDescription", "describe", "describe_answer", "note_derived", "type_text"]
@@ -67,7 +68,7 @@ def note_derived(signature: Any, base: Any) -> None:
 
 
 def _own_name(signature: Any) -> str | None:
-    name: str = signature.__name__
+    name = encodable(signature.__name__)
     return None if name == _UNNAMED else name
 
 
@@ -79,9 +80,9 @@ def _describe(signature: Any, hidden: tuple[str, ...]) -> SignatureDescription:
     name = _name(signature)
     inputs = signature.input_fields
     outputs = {name_: field for name_, field in signature.output_fields.items() if name_ not in hidden}
-    text = f"{', '.join(inputs)} -> {', '.join(outputs)}"
+    text = encodable(f"{', '.join(inputs)} -> {', '.join(outputs)}")
     label = name or (text if len(text) <= MAX_LABEL_LENGTH else f"{text[: MAX_LABEL_LENGTH - 1]}…")
-    return SignatureDescription(name, f"{_with_types(inputs)} -> {_with_types(outputs)}", label)
+    return SignatureDescription(name, encodable(f"{_with_types(inputs)} -> {_with_types(outputs)}"), label)
 
 
 def _with_types(fields: dict[str, Any]) -> str:

@@ -6,10 +6,12 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..reading import read, text_of_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_tool", "tool_to_execute", "with_own_lookup"]
+__all__ = ["is_tool", "tool_name", "tool_to_execute", "with_own_lookup"]
 
 
 def is_tool(value: Any) -> bool:
@@ -17,6 +19,12 @@ def is_tool(value: Any) -> bool:
     return any(
         ancestor.__name__ == "Tool" and ancestor.__module__.startswith("dspy.") for ancestor in type(value).__mro__
     )
+
+
+def tool_name(tool: Any) -> str:
+    """Return the name of a tool, where it has none that is a text its function's, and else that of its class."""
+    own = text_of_name(read(tool, "name"))
+    return own or text_of_name(read(read(tool, "func"), "__name__")) or type(tool).__name__
 
 
 def tool_to_execute(name: str, functions: Any) -> Any:

@@ -8,7 +8,10 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 
 from .. import semconv
 from ..context import current_call, with_call
-from ..language_models.providers import identify, server_address
+from ..encodable import encodable
+from ..language_models.providers import identify, server_of
+from ..openings import carry_on
+from ..reading import is_kind, read, text_of_name
 from ..retrieving.embedding_calls import EmbeddingCall, identify_function
 from ..spans import OpenInvocation, open_invocation
 
@@ -33,14 +36,15 @@ class EmbeddingRecorder:
     def begin(self, call: Call) -> EmbeddingRecording:
         """Start the span of a call and make it the current one."""
         embedder = call.instance
-        options = {**getattr(embedder, "default_kwargs", {}), **call.keyword_arguments}
+        own = read(embedder, "default_kwargs")
+        options = {**(own if is_kind(own, dict) else {}), **call.keyword_arguments}
         active = current_call().inside(call)
         active.asks_server = True
         active.embedding = embedding = EmbeddingCall()
-        model = embedder.model
-        identity = identify(model, None) if isinstance(model, str) else identify_function(model)
-        endpoint = options.get("api_base") or options.get("base_url")
-        server = server_address(endpoint) if isinstance(endpoint, str) else None
+        model = read(embedder, "model")
+        name = text_of_name(model)
+        identity = identify_function(model) if name is None else identify(name, None)
+        server = server_of(options.get("api_base"), options.get("base_url"))
         opened = open_invocation(
             self._telemetry.handler.embedding(
                 identity.provider,
@@ -52,7 +56,7 @@ class EmbeddingRecorder:
         )
         recording = EmbeddingRecording(opened, embedding)
         if opened.is_recording:
-            recording.describe(active, options)
+            carry_on(recording.describe, active, options)
         return recording
 
 
@@ -73,7 +77,7 @@ class EmbeddingRecording:
             invocation.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
         encoding = options.get("encoding_format")
         if isinstance(encoding, str):
-            invocation.encoding_formats = [encoding]
+            invocation.encoding_formats = [encodable(encoding)]
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned vectors."""
@@ -107,7 +111,7 @@ class EmbeddingBatchRecorder:
 
 def _shape(result: Any) -> tuple[int, int | None]:
     """Return how many vectors a call returned and of how many dimensions; a single text has one vector."""
-    shape = getattr(result, "shape", None)
+    shape = read(result, "shape")
     if not isinstance(shape, tuple) or not shape or 0 in shape:
         return 0, None
     return (1 if len(shape) == 1 else int(shape[0])), int(shape[-1])

@@ -14,10 +14,12 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 from .. import semconv
 from ..calls import keyword_view
 from ..context import ActiveCall, current_call, with_call
+from ..openings import carry_on
 from ..optimization.evaluation_results import metric_name
 from ..optimization.evaluations import Evaluation
 from ..optimization.optimizer_runs import OptimizerTrial, TrialKind, open_trial
 from ..optimization.scores import score_of
+from ..reading import read, size_of, text_of_name
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
@@ -67,7 +69,7 @@ class EvaluateRecorder:
             self._telemetry, call.instance, arguments.get("program"), metric, active, opened.context
         )
         if opened.is_recording:
-            _describe(opened, active, call, arguments)
+            carry_on(_describe, opened, active, call, arguments)
             if name is not None:
                 opened.attributes[semconv.DSPY_EVALUATE_METRIC] = name
         return EvaluateRecording(self._telemetry, evaluation, active.scope, opened, trial)
@@ -133,19 +135,19 @@ class EvaluateRecording:
 
 def _or_default(arguments: Mapping[str, Any], name: str, evaluator: Any) -> Any:
     value = arguments.get(name)
-    return getattr(evaluator, name, None) if value is None else value
+    return read(evaluator, name) if value is None else value
 
 
 def _trial_kind(arguments: Mapping[str, Any], metric: Any) -> TrialKind:
     if _metric_key(arguments) == "eval_minibatch":
         return "minibatch"
     # What bootstrap_trace_data evaluates is a source of training data, not a candidate.
-    return "bootstrap" if getattr(metric, "__name__", None) == "wrapped_metric" else "full"
+    return "bootstrap" if text_of_name(read(metric, "__name__")) == "wrapped_metric" else "full"
 
 
 def _metric_key(arguments: Mapping[str, Any]) -> str | None:
-    key = (arguments.get("callback_metadata") or {}).get("metric_key")
-    return key if isinstance(key, str) else None
+    metadata = arguments.get("callback_metadata")
+    return text_of_name(metadata.get("metric_key")) if isinstance(metadata, dict) else None
 
 
 def _describe(opened: OpenSpan, active: ActiveCall, call: Call, arguments: Mapping[str, Any]) -> None:
@@ -153,9 +155,9 @@ def _describe(opened: OpenSpan, active: ActiveCall, call: Call, arguments: Mappi
     attributes.update(active.attributes)
     if active.conversation_id is not None:
         attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
-    attributes[semconv.DSPY_EVALUATE_EXAMPLES] = len(_or_default(arguments, "devset", call.instance) or ())
-    threads = _or_default(arguments, "num_threads", call.instance) or _default_threads()
-    attributes[semconv.DSPY_EVALUATE_THREADS] = threads
+    attributes[semconv.DSPY_EVALUATE_EXAMPLES] = size_of(_or_default(arguments, "devset", call.instance)) or 0
+    threads = _or_default(arguments, "num_threads", call.instance)
+    attributes[semconv.DSPY_EVALUATE_THREADS] = threads if isinstance(threads, int) and threads else _default_threads()
     key = _metric_key(arguments)
     if key is not None:
         attributes[semconv.DSPY_EVALUATE_METRIC_KEY] = key

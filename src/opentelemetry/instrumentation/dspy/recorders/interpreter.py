@@ -12,6 +12,7 @@ from opentelemetry.trace import get_current_span
 from .. import semconv
 from ..calls import keyword_view
 from ..context import current_call, with_call
+from ..openings import carry_on
 from ..spans import OpenInvocation, enter, open_invocation
 from ..weak import WeakIdentityMap
 
@@ -61,7 +62,7 @@ class InterpreterRecorder:
             if active.conversation_id is not None:
                 opened.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
             if self._telemetry.content.captured:
-                recording.describe(call)
+                carry_on(recording.describe, call)
         return recording
 
 
@@ -77,7 +78,7 @@ class InterpreterRecording:
     def describe(self, call: Call) -> None:
         """Set the code, and the variables that it is given."""
         given = keyword_view(_PARAMETERS, call)
-        arguments = {name: given[name] for name in _PARAMETERS if given.get(name)}
+        arguments = {name: given[name] for name in _PARAMETERS if given.get(name) is not None}
         self._opened.invocation.arguments = self._telemetry.content.named_values(arguments, "tool")
 
     def finish(self, result: Any) -> None:

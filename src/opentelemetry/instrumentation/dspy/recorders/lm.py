@@ -17,14 +17,23 @@ from ..content.messages import input_messages, output_messages, replied_messages
 from ..context import ActiveCall, LMCall, current_call, with_call
 from ..language_models.lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
 from ..language_models.prices import estimate
-from ..language_models.providers import ModelIdentity, identify, own_provider, response_model, server_address
+from ..language_models.providers import (
+    ModelIdentity,
+    identity_of,
+    model_text,
+    response_model,
+    server_address,
+    server_of,
+)
 from ..language_models.published_usage import with_published
 from ..language_models.requests import LMRequest, read_request, set_request_parameters
 from ..language_models.streams import StreamTiming, time_stream
 from ..lm_results import with_inner
+from ..openings import carry_on
 from ..optimization.roles import add_by_role, role_of
 from ..programs.module_classes import classify
 from ..programs.prompts import prompt_name, prompt_version
+from ..reading import read, text_of_name
 from ..spans import OpenInvocation, open_invocation
 
 if TYPE_CHECKING:
@@ -54,10 +63,9 @@ class LMRecorder:
         parent = current_call()
         language_model = call.instance
         request = read_request(call)
-        identity = identify(language_model.model, own_provider(language_model))
+        identity = identity_of(language_model)
         options = request.options
-        endpoint = options.get("api_base") or options.get("base_url") or getattr(language_model, "base_url", None)
-        server = server_address(endpoint) if isinstance(endpoint, str) else None
+        server = server_of(options.get("api_base"), options.get("base_url"), read(language_model, "base_url"))
         active = parent.inside(call)
         context = with_call(active)
         opened = open_invocation(
@@ -76,7 +84,7 @@ class LMRecorder:
         active.language_model_call = under_way
         recording = LMRecording(self._telemetry, opened, identity, active, under_way, parent.language_model_call)
         if opened.is_recording:
-            recording.describe(request)
+            carry_on(recording.describe, request)
         return recording
 
 
@@ -151,7 +159,9 @@ class LMRecording:
             self._set_endpoint()
             outcome = with_published(outcome, self._invocation)
             if outcome is not None:
-                outcome.response_model = response_model(outcome.response_model, self._under_way.language_model.model)
+                outcome.response_model = response_model(
+                    outcome.response_model, model_text(self._under_way.language_model)
+                )
                 self._price(outcome)
             self._count(outcome, error)
             if outcome is not None:
@@ -255,6 +265,6 @@ class LMRecording:
 
 
 def _operation(language_model: Any) -> str:
-    if getattr(language_model, "model_type", None) == "text":
+    if text_of_name(read(language_model, "model_type")) == "text":
         return GenAiOperationNameValues.TEXT_COMPLETION.value
     return GenAiOperationNameValues.CHAT.value

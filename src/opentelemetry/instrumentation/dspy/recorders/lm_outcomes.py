@@ -14,6 +14,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 from .. import semconv
 from ..context import LMCall, current_call, lm_call_under_way
 from ..language_models.native_engine import route_of
+from ..language_models.providers import model_text
 from ..lm_results import (
     outcome_of_call_result,
     outcome_of_decision,
@@ -152,7 +153,7 @@ class EngineRecording:
         """Note where the request goes; one in DSPy's own form is streamed if anybody listens."""
         engine, request, provider = result
         call = self._under_way
-        route = route_of(engine, provider, call.language_model.model)
+        route = route_of(engine, provider, model_text(call.language_model))
         call.endpoint = route.endpoint
         call.engine_provider = route.provider if provider is None else None
         call.streams = request is not None

@@ -20,13 +20,14 @@ from opentelemetry.util.genai.utils import fq_exception_type
 from .. import semconv
 from ..content.messages import text_message
 from ..context import ActiveCall, RunningModule, current_call, with_call
-from ..openings import note
+from ..openings import carry_on, note
 from ..programs.agents import AgentRun, record_tools
 from ..programs.attempts import Attempts, attempts_around
 from ..programs.demos import listed_demos
 from ..programs.module_classes import ModuleClass, ModuleKind, classify
 from ..programs.predictions import remember_span
 from ..programs.signatures import SignatureDescription, describe, describe_answer
+from ..reading import read
 from ..spans import OpenInvocation, OpenSpan, open_invocation, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
@@ -54,7 +55,7 @@ def _signature_of(module: Any, module_class: ModuleClass) -> SignatureDescriptio
     # Flex has it as a property.
     signature = attributes.get("signature", attributes.get("_signature_cls"))
     if signature is None:
-        signature = getattr(attributes.get("predict"), "signature", None)
+        signature = read(attributes.get("predict"), "signature")
     # On the metaclass, which has it as a property: asked for on the class it would be worked out.
     if not hasattr(type(signature), "input_fields"):
         return None
@@ -96,7 +97,7 @@ class ModuleRecorder:
         recording = ModuleRecording(self._telemetry, module_class, signature, active, opened)
         if opened.is_recording:
             active.scope = UsageScope(parent.scope)
-            recording.describe(call)
+            carry_on(recording.describe, call)
             recording.place(parent)
         return recording
 
@@ -158,7 +159,7 @@ class ModuleRecording:
             if self._signature.name is not None:
                 attributes[semconv.DSPY_SIGNATURE_NAME] = self._signature.name
         if self._module_class.is_predictor:
-            demos = listed_demos(call.keyword_arguments.get("demos", getattr(call.instance, "demos", None)))
+            demos = listed_demos(call.keyword_arguments.get("demos", read(call.instance, "demos")))
             if demos is not None:
                 attributes[semconv.DSPY_DEMOS_COUNT] = len(demos)
         if active.conversation_id is not None:

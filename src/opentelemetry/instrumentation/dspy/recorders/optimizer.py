@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 
 from .. import semconv
 from ..context import ActiveCall, RunningModule, current_call, with_call
+from ..encodable import encodable
+from ..openings import carry_on
 from ..optimization.optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
 from ..optimization.optimizer_settings import compile_arguments, setting_attributes
 from ..optimization.roles import role_attributes
 from ..programs.prompts import prompt_version
+from ..reading import size_of
 from ..spans import OpenSpan, enter, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
@@ -55,7 +57,7 @@ class OptimizerRecorder:
         active.optimizer = OptimizerPlace(run)
         opened = open_span(self._telemetry.tracer, f"optimize {name}", with_call(active))
         if opened.is_recording:
-            _describe(opened, active, run, compile_arguments(call))
+            carry_on(_describe, opened, active, run, compile_arguments(call))
         return OptimizerRecording(run, opened)
 
 
@@ -143,8 +145,9 @@ def _describe(opened: OpenSpan, active: ActiveCall, run: OptimizerRun, arguments
         ("valset", semconv.DSPY_OPTIMIZER_VALSET_SIZE),
     ):
         examples = arguments.get(argument)
-        if isinstance(examples, Sized):
-            attributes[name] = len(examples)
+        size = size_of(examples)
+        if size is not None:
+            attributes[name] = size
     attributes.update(setting_attributes(run.optimizer, arguments))
 
 
@@ -153,5 +156,6 @@ def _prompt_versions(program: Any) -> list[str]:
     if not hasattr(type(program), "named_predictors"):
         return []
     return [
-        f"{path}={prompt_version(RunningModule(predictor, None, {}))}" for path, predictor in program.named_predictors()
+        f"{encodable(path)}={prompt_version(RunningModule(predictor, None, {}))}"
+        for path, predictor in program.named_predictors()
     ]

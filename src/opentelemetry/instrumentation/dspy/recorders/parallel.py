@@ -11,6 +11,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..context import ActiveCall, current_call, with_call
+from ..openings import carry_on
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
@@ -39,7 +40,7 @@ class ParallelRecorder:
             active.scope = UsageScope(parent.scope)
         recording = ParallelRecording(self._telemetry, active, opened, records_content=self._records_content)
         if opened.is_recording:
-            recording.describe(call, parent)
+            carry_on(recording.describe, call, parent)
         return recording
 
 

@@ -11,6 +11,7 @@ from opentelemetry.util.genai.invocation import CLIENT_RETRIEVAL_CONTEXT_KEY
 from .. import semconv
 from ..content.documents import RetrievalCall, documents_of, recorded_documents
 from ..context import current_call, with_call
+from ..openings import carry_on
 from ..retrieving.retrievals import configured_retriever, describe_retriever, hands_on, query_of, top_k_of
 from ..spans import OpenInvocation, open_invocation
 
@@ -51,7 +52,7 @@ class RetrievalRecorder:
         )
         recording = RetrievalRecording(self._telemetry.content, _open(invocation, shared=shared), active)
         if invocation.span.is_recording():
-            recording.describe(call)
+            carry_on(recording.describe, call)
         return recording
 
 

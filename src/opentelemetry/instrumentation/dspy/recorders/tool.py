@@ -10,8 +10,10 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY
 
 from ..context import current_call, with_call
+from ..openings import carry_on
 from ..programs.agents import FUNCTION, is_control_tool
-from ..programs.tool_calls import is_tool, tool_to_execute
+from ..programs.tool_calls import is_tool, tool_name, tool_to_execute
+from ..reading import read
 from ..spans import OpenInvocation, enter, open_invocation
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ class ToolRecorder:
         if is_control_tool(tool):
             return None
         parent = current_call()
-        recording = ToolRecording(self._telemetry, tool.name, parent, parent.inside(call))
-        recording.describe(_call_id(parent, call), tool.desc, call.keyword_arguments)
+        recording = ToolRecording(self._telemetry, tool_name(tool), parent, parent.inside(call))
+        identifier = _call_id(parent, call)
+        carry_on(recording.describe, identifier, read(tool, "desc"), call.keyword_arguments)
         return recording
 
 
@@ -61,9 +64,9 @@ class ToolCallRecorder:
         if is_tool(tool) and isinstance(call.keyword_arguments["functions"], dict):
             active.tool_call_id = identifier
             return PassedOn(enter(with_call(active)))
-        recording = ToolRecording(self._telemetry, requested.name, parent, active)
-        description = tool.desc if is_tool(tool) else getattr(tool, "__doc__", None)
-        recording.describe(identifier, description, requested.args or {})
+        recording = ToolRecording(self._telemetry, tool_name(requested), parent, active)
+        description = read(tool, "desc" if is_tool(tool) else "__doc__")
+        carry_on(recording.describe, identifier, description, requested.args or {})
         return recording
 
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from ..encodable import encodable
-from ..language_models.providers import ServerAddress, server_address
+from ..language_models.providers import ServerAddress, server_of
 from ..language_models.reply_values import member, name_of
+from ..reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,12 +42,13 @@ class Retriever:
 
 def describe_retriever(retriever: Any) -> Retriever:
     """Return where a retriever searches: an index, a collection, or else the path or host of its URL."""
-    attributes: Mapping[str, Any] = getattr(retriever, "__dict__", {})
-    url = attributes.get("url") or attributes.get("databricks_endpoint")
-    server = server_address(url) if isinstance(url, str) else None
+    own = read(retriever, "__dict__")
+    attributes: Mapping[str, Any] = own if isinstance(own, dict) else {}
+    url = attributes.get("url")
+    server = server_of(url, attributes.get("databricks_endpoint"))
     ancestors = (ancestor.__name__ for ancestor in type(retriever).__mro__)
     return Retriever(
-        data_source=_named_source(attributes) or (_source_of_url(attributes.get("url")) if server else None),
+        data_source=_named_source(attributes) or (_source_of_url(url) if server else None),
         provider=next((_SERVICES[name] for name in ancestors if name in _SERVICES), None),
         server=server,
     )
@@ -64,7 +66,7 @@ def hands_on(retriever: Any) -> bool:
 def configured_retriever() -> Any:
     """Return the retriever that DSPy is configured with, where there is one."""
     settings = getattr(sys.modules.get("dspy"), "settings", None)
-    return getattr(settings, "rm", None)
+    return read(settings, "rm")
 
 
 def query_of(call: Call) -> Any:
@@ -78,7 +80,7 @@ def query_of(call: Call) -> Any:
 def top_k_of(call: Call) -> int | None:
     """Return how many documents a retriever is asked for: by the call, by the retriever, or by default."""
     retriever = call.instance
-    candidates = (call.keyword_arguments.get("k"), *call.arguments[1:2], getattr(retriever, "k", None))
+    candidates = (call.keyword_arguments.get("k"), *call.arguments[1:2], read(retriever, "k"))
     for candidate in (*candidates, _default_k(type(retriever))):
         if isinstance(candidate, int) and not isinstance(candidate, bool):
             return candidate
@@ -105,6 +107,9 @@ def _name_of_source(source: Any) -> str | None:
 
 
 def _source_of_url(url: Any) -> str | None:
+    if not isinstance(url, str):
+        return None
+    url = encodable(url)
     parts = urlsplit(url if "//" in url else f"//{url}")
     return parts.path.strip("/") or parts.hostname
 

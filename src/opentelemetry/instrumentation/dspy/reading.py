@@ -1,0 +1,49 @@
+"""Looking at objects of the application, which may do anything when they are looked at.
+
+A property raises, a dead ``weakref.proxy`` raises when it is asked for its class, an array has no truth. None of that
+is to cost a span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .encodable import encodable
+
+__all__ = ["is_kind", "is_mapping", "read", "size_of", "text_of_name"]
+
+
+def read(owner: object, name: str, default: Any = None) -> Any:
+    """Return an attribute, or the default where there is none or it cannot be read."""
+    try:
+        return getattr(owner, name, default)
+    except Exception:  # noqa: BLE001 - as above
+        return default
+
+
+def is_kind(value: object, *kinds: type) -> bool:
+    """Whether a value is of one of the types by its own type, whatever class it claims to have."""
+    return issubclass(type(value), kinds)
+
+
+def is_mapping(value: object) -> bool:
+    """Whether a value is a mapping, as far as it lets itself be asked."""
+    try:
+        return isinstance(value, Mapping)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+
+
+def text_of_name(value: object) -> str | None:
+    """Return a name as a text that a span can carry, ``None`` where it is no text or an empty one."""
+    # Its own type first: a dead proxy raises when it is asked for its class.
+    return encodable(value) if is_kind(value, str) and isinstance(value, str) and str.__len__(value) else None
+
+
+def size_of(value: object) -> int | None:
+    """Return how many items a value has, ``None`` where it does not tell."""
+    try:
+        return len(value)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - as above
+        return None
