@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiProviderNameValues
 
 from ..encodable import encodable
-from ..reading import read, text_of_name
+from ..reading import is_kind, read, text_of_name
 
 __all__ = [
     "ModelIdentity",
@@ -152,8 +152,8 @@ def response_model(name: str | None, model: str) -> str | None:
 def server_of(*endpoints: Any) -> ServerAddress | None:
     """Return host and port of the first endpoint that is given, a text or an object that stands for a URL."""
     for endpoint in endpoints:
-        if isinstance(endpoint, str):
-            if endpoint:
+        if is_kind(endpoint, str):
+            if len(endpoint):
                 return server_address(encodable(endpoint))
         elif endpoint is not None:
             try:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
-from ..reading import is_kind
+from ..reading import is_kind, text_of_name
 
 __all__ = ["count_of", "items_of", "member", "name_of", "price_of"]
 
