@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .language_models.native_engine import saved_usage, usage_of
+from .language_models.outcomes import COMPUTED_HERE, FROM_PROVIDER, LMOutcome, total_of
 from .language_models.reply_values import items_of, member, name_of, price_of
 from .language_models.streams import usages_told
-from .language_models.token_usage import TokenUsage, add_up, split_by_modality, token_usage
+from .language_models.token_usage import split_by_modality, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,20 +23,12 @@ if TYPE_CHECKING:
     from .context import LMCall
 
 __all__ = [
-    "LMOutcome",
     "outcome_of_call_result",
     "outcome_of_decision",
     "outcome_of_failed_call",
     "outcome_of_reply",
     "outcome_of_typed_response",
-    "with_inner",
 ]
-
-FROM_PROVIDER = "provider"
-"""``gen_ai.usage.cost.source`` of a price that stood in the reply."""
-
-COMPUTED_HERE = "local"
-"""``gen_ai.usage.cost.source`` of a price that was worked out from a price table in process."""
 
 _PROXY_COST_HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 """Where LiteLLM keeps the header in which a LiteLLM proxy tells the price."""
@@ -55,28 +47,6 @@ _FINISH_REASONS = {
     "failed": "error",
 }
 """Providers' words for the end of a reply, in the conventions' words; others stay as they are."""
-
-
-@dataclass(slots=True)
-class LMOutcome:
-    """What one successful call used, cost and returned.
-
-    On a cache hit nothing was used and paid: ``usage`` is empty, ``cost`` is ``None``, and ``saved_usage`` and
-    ``saved_cost`` tell what the stored reply once took.
-    """
-
-    cache_hit: bool = False
-    usage: TokenUsage = field(default_factory=TokenUsage)
-    cost: float | None = None
-    cost_source: str = COMPUTED_HERE
-    saved_usage: TokenUsage = field(default_factory=TokenUsage)
-    saved_cost: float | None = None
-    response_model: str | None = None
-    response_id: str | None = None
-    finish_reasons: list[str] = field(default_factory=list)
-    adaptations: list[str] = field(default_factory=list)
-    outputs: Sequence[Any] = ()
-    """DSPy's own list of replies, strings or dicts with ``text``, ``reasoning_content`` and ``tool_calls``."""
 
 
 def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
@@ -156,7 +126,8 @@ def outcome_of_decision(response: Mapping[str, Any], *, cache_hit: bool) -> LMOu
 
 def outcome_of_failed_call(results: Sequence[Any]) -> LMOutcome | None:
     """Read what a call that failed was billed all the same (``execution._account_failed_call`` of DSPy 3.4)."""
-    return with_inner(None, [_billed(result) for result in results])
+    billed = [_billed(result) for result in results]
+    return total_of(billed) if billed else None
 
 
 def _billed(result: Any) -> LMOutcome:
@@ -167,26 +138,6 @@ def _billed(result: Any) -> LMOutcome:
 
 def _replies(result: Any) -> list[Any]:
     return [member(response, "provider_data") for response in items_of(result.responses)] or [result.raw]
-
-
-def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome | None:
-    """Return a call's outcome, completed by those of the calls that it made to other language models.
-
-    What it reports itself counts; if it reports neither tokens nor price, those of the inner calls are its own.
-    """
-    if not inner or (own is not None and (own.usage.is_known or own.cost is not None or own.cache_hit)):
-        return own
-    outcome = own or LMOutcome()
-    costs = [call.cost for call in inner if not call.cache_hit]
-    saved = [call.saved_cost for call in inner if call.saved_cost is not None]
-    outcome.cache_hit = all(call.cache_hit for call in inner)
-    outcome.usage = add_up(call.usage for call in inner)
-    outcome.cost = None if None in costs or not costs else sum(cost for cost in costs if cost is not None)
-    outcome.cost_source = inner[-1].cost_source
-    outcome.saved_usage = add_up(call.saved_usage for call in inner)
-    outcome.saved_cost = sum(saved) if saved else None
-    outcome.response_model = outcome.response_model or inner[-1].response_model
-    return outcome
 
 
 def _settle(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import get_value
 from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY, InferenceData
 
-from ..lm_results import LMOutcome
+from .outcomes import LMOutcome
 from .token_usage import TokenUsage
 
 if TYPE_CHECKING:
