@@ -53,7 +53,7 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     """Read the ``CallResult`` of DSPy 3.4, with what was noted of the call before."""
     outcome = LMOutcome(response_model=name_of(result.response_model), outputs=result.outputs)
     # A subclass of dspy.LM that calls ``super().forward()`` is none of DSPy's own engines, and its result says no hit.
-    cache_hit = result.cache_hit or call.from_cache or member(result.raw, "cache_hit") is True
+    cache_hit = result.cache_hit is True or call.from_cache or member(result.raw, "cache_hit") is True
     _settle(outcome, cache_hit, result.usage, result.cost, _replies(result), call)
     if result.responses:
         _settle_native_usage(outcome, result.responses, call)
@@ -63,9 +63,10 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
         # One for each choice; their finish reasons are the conventions' already.
         outcome.finish_reasons = _reasons(member(response, "finish_reason") for response in result.responses)
         outcome.adaptations = [
-            f"{adaptation.field} {adaptation.action}"
+            f"{field} {action}"
             for response in result.responses
             for adaptation in items_of(member(response, "adaptations"))
+            if (field := name_of(member(adaptation, "field"))) and (action := name_of(member(adaptation, "action")))
         ]
         if len(result.responses) == 1:
             # The native client leaves both out of a streamed reply; its last frame has them.
@@ -115,13 +116,19 @@ def outcome_of_typed_response(response: Any, call: LMCall) -> LMOutcome:
 
 def outcome_of_decision(response: Mapping[str, Any], *, cache_hit: bool) -> LMOutcome:
     """Read what ``TypeSafe._finish`` is given: the model's name, its usage and the answers."""
-    answers = json.dumps(response.get("answers"), default=repr)
-    outcome = LMOutcome(response_model=name_of(response.get("model")), outputs=[answers])
-    _settle(outcome, cache_hit, response.get("usage"), None, [])
+    outcome = LMOutcome(response_model=name_of(member(response, "model")), outputs=_answers_of(response))
+    _settle(outcome, cache_hit, member(response, "usage"), None, [])
     if cache_hit:
-        outcome.saved_usage = token_usage(response.get("usage"))
+        outcome.saved_usage = token_usage(member(response, "usage"))
     outcome.finish_reasons = ["stop"]
     return outcome
+
+
+def _answers_of(response: Any) -> list[str]:
+    try:
+        return [json.dumps(member(response, "answers"), default=repr)]
+    except Exception:  # noqa: BLE001 - answers that are no JSON are not told
+        return []
 
 
 def outcome_of_failed_call(results: Sequence[Any]) -> LMOutcome | None:
@@ -191,12 +198,12 @@ def _price_in_headers(reply: Any) -> float | None:
 def _identity_of(reply: Any) -> tuple[str | None, list[str]]:
     """Return id and finish reasons of a reply in the provider's shape, an object or a mapping."""
     identifier, choices = name_of(member(reply, "id")), member(reply, "choices")
-    if isinstance(choices, (list, tuple)):
-        return identifier, _reasons(member(choice, "finish_reason") for choice in choices)
+    if issubclass(type(choices), (list, tuple)):
+        return identifier, _reasons(member(choice, "finish_reason") for choice in items_of(choices))
     status = name_of(member(reply, "status"))
     if status is None:
         return identifier, []
-    calls_tool = any(member(item, "type") == "function_call" for item in items_of(member(reply, "output")))
+    calls_tool = any(name_of(member(item, "type")) == "function_call" for item in items_of(member(reply, "output")))
     reason = name_of(member(member(reply, "incomplete_details"), "reason"))
     return identifier, ["tool_call"] if calls_tool else _reasons([reason or status])
 

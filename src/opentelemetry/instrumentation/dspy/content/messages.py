@@ -18,6 +18,8 @@ from opentelemetry.util.genai.types import (
     UriPart,
 )
 
+from ..language_models.reply_values import items_of, member
+
 if TYPE_CHECKING:
     from opentelemetry.util.genai.types import MessagePart, ToolDefinition
 
@@ -94,11 +96,12 @@ def _input_message(content: Content, message: Mapping[str, Any]) -> InputMessage
 def _content_parts(content: Content, value: Any, kind: ContentKind) -> list[MessagePart]:
     if value is None:
         return []
-    if isinstance(value, str):
+    # By its type: a double in a test says of itself that it is whatever it was made after.
+    if issubclass(type(value), str):
         return [TextPart(content=content.text(value, kind))]
-    if not isinstance(value, (list, tuple)):
+    if not issubclass(type(value), (list, tuple)):
         return [TextPart(content=content.json(value, kind))]
-    return [_content_part(content, block, kind) for block in value]
+    return [_content_part(content, block, kind) for block in items_of(value)]
 
 
 def _content_part(content: Content, block: Any, kind: ContentKind) -> MessagePart:
@@ -135,7 +138,7 @@ def _media(content: Content, url: str, modality: str, kind: ContentKind) -> UriP
 
 
 def _output_parts(content: Content, output: Any) -> list[MessagePart]:
-    if not isinstance(output, Mapping):
+    if not issubclass(type(output), Mapping):
         return _content_parts(content, output, "output")
     parts: list[MessagePart] = []
     reasoning = output.get("reasoning_content")
@@ -148,12 +151,12 @@ def _output_parts(content: Content, output: Any) -> list[MessagePart]:
 
 def _tool_calls(content: Content, tool_calls: Any, kind: ContentKind) -> list[MessagePart]:
     parts: list[MessagePart] = []
-    for call in tool_calls if isinstance(tool_calls, (list, tuple)) else ():
-        function = _member(call, "function")
-        name = _member(function, "name")
-        if isinstance(name, str):
-            arguments = content.value(_decoded(_member(function, "arguments")), kind)
-            identifier = _word(content, _member(call, "id"), kind)
+    for call in items_of(tool_calls):
+        function = member(call, "function")
+        name = member(function, "name")
+        if issubclass(type(name), str):
+            arguments = content.value(_decoded(member(function, "arguments")), kind)
+            identifier = _word(content, member(call, "id"), kind)
             parts.append(ToolCallRequestPart(arguments=arguments, name=content.text(name, kind), id=identifier))
     return parts
 
@@ -167,17 +170,13 @@ def _role(content: Content, role: Any) -> str:
 
 
 def _word(content: Content, value: Any, kind: ContentKind) -> str | None:
-    return content.text(value, kind) if isinstance(value, str) else None
+    return content.text(value, kind) if issubclass(type(value), str) else None
 
 
 def _decoded(arguments: Any) -> Any:
-    if not isinstance(arguments, str):
+    if not issubclass(type(arguments), str):
         return arguments
     try:
         return json.loads(arguments)
     except ValueError:
         return arguments
-
-
-def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

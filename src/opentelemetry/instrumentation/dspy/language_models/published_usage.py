@@ -13,6 +13,7 @@ from opentelemetry.context import get_value
 from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY, InferenceData
 
 from .outcomes import LMOutcome
+from .reply_values import count_of, items_of, name_of
 from .token_usage import TokenUsage
 
 if TYPE_CHECKING:
@@ -29,15 +30,18 @@ def with_published(own: LMOutcome | None, invocation: InferenceInvocation) -> LM
     if not isinstance(published, InferenceData):
         return own
     usage = TokenUsage(
-        input_tokens=published.usage_input_tokens,
-        output_tokens=published.usage_output_tokens,
-        cache_read_input_tokens=published.usage_cache_read_input_tokens,
-        cache_write_input_tokens=published.usage_cache_write_input_tokens,
-        reasoning_output_tokens=published.usage_reasoning_output_tokens,
+        input_tokens=count_of(published.usage_input_tokens),
+        output_tokens=count_of(published.usage_output_tokens),
+        cache_read_input_tokens=count_of(published.usage_cache_read_input_tokens),
+        cache_write_input_tokens=count_of(published.usage_cache_write_input_tokens),
+        reasoning_output_tokens=count_of(published.usage_reasoning_output_tokens),
     )
     if not usage.is_known:
         return own
-    outcome = own or LMOutcome(response_model=published.response_model, response_id=published.response_id)
+    outcome = own or LMOutcome(
+        response_model=name_of(published.response_model), response_id=name_of(published.response_id)
+    )
     outcome.usage = usage
-    outcome.finish_reasons = outcome.finish_reasons or list(published.response_finish_reasons or ())
+    reasons = [name_of(reason) for reason in items_of(published.response_finish_reasons)]
+    outcome.finish_reasons = outcome.finish_reasons or [reason for reason in reasons if reason is not None]
     return outcome

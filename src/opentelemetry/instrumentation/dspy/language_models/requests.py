@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiOutputTypeValues
 
-from .reply_values import member
+from .reply_values import items_of, member, name_of, number_of, whole_number_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from opentelemetry.util.genai.invocation import InferenceInvocation
 
     from ..patching import Call
@@ -31,14 +32,15 @@ class LMRequest:
 
 def read_request(call: Call) -> LMRequest:
     """Read a call that was given a prompt, messages in OpenAI's shape, or one of DSPy's typed requests."""
-    own = getattr(call.instance, "kwargs", None)
+    own = member(call.instance, "kwargs")
     options: dict[str, Any] = {**(own if isinstance(own, dict) else {}), **call.keyword_arguments}
     first = call.arguments[0] if call.arguments else options.get("prompt")
-    typed: Any = options.get("request") or first
-    if hasattr(typed, "messages") and hasattr(typed, "config"):
-        parameters = {name: value for name in _PARAMETERS if (value := getattr(typed.config, name, None)) is not None}
-        return LMRequest({**options, **parameters}, None, _messages_of(typed), getattr(typed, "tools", None))
-    if getattr(call.instance, "supports_decision_requests", False):
+    typed = first if options.get("request") is None else options["request"]
+    config = member(typed, "config")
+    if config is not None and member(typed, "messages") is not None:
+        parameters = {name: value for name in _PARAMETERS if (value := member(config, name)) is not None}
+        return LMRequest({**options, **parameters}, None, _messages_of(typed), member(typed, "tools"))
+    if member(call.instance, "supports_decision_requests") is True:
         # A decision client takes a state and questions about it.
         asked = {**dict(zip(("state", "questions"), call.arguments, strict=False)), **call.keyword_arguments}
         return LMRequest(options, asked, None, None)
@@ -49,21 +51,24 @@ def read_request(call: Call) -> LMRequest:
 
 def _messages_of(request: Any) -> list[dict[str, Any]]:
     """Return the messages of a typed request in OpenAI's shape."""
-    system = getattr(request, "system", None)
+    system = member(request, "system")
     messages = [{"role": "system", "content": _content_of(system)}] if system is not None else []
-    return messages + [{"role": message.role, "content": _content_of(message.parts)} for message in request.messages]
+    return messages + [
+        {"role": member(message, "role"), "content": _content_of(member(message, "parts"))}
+        for message in items_of(member(request, "messages"))
+    ]
 
 
 def _content_of(parts: Any) -> Any:
-    return parts if isinstance(parts, str) else [_block(part) for part in parts]
+    return parts if isinstance(parts, str) else [_block(part) for part in items_of(parts)]
 
 
 def _block(part: Any) -> Any:
-    text, data, url = (getattr(part, name, None) for name in ("text", "data", "url"))
+    text, data, url = (member(part, name) for name in ("text", "data", "url"))
     if isinstance(text, str):
         return {"type": "text", "text": text}
     if isinstance(data, str):
-        url = f"data:{getattr(part, 'media_type', '') or ''};base64,{data}"
+        url = f"data:{name_of(member(part, 'media_type')) or ''};base64,{data}"
     return {"type": "image_url", "image_url": {"url": url}} if isinstance(url, str) else part
 
 
@@ -77,49 +82,49 @@ def set_request_parameters(invocation: InferenceInvocation, options: Mapping[str
 
 
 def _temperature(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.temperature = _number(value)
+    invocation.temperature = number_of(value)
 
 
 def _top_p(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.top_p = _number(value)
+    invocation.top_p = number_of(value)
 
 
 def _top_k(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.top_k = _whole_number(value)
+    invocation.top_k = whole_number_of(value)
 
 
 def _frequency_penalty(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.frequency_penalty = _number(value)
+    invocation.frequency_penalty = number_of(value)
 
 
 def _presence_penalty(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.presence_penalty = _number(value)
+    invocation.presence_penalty = number_of(value)
 
 
 def _max_tokens(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.max_tokens = _whole_number(value)
+    invocation.max_tokens = whole_number_of(value)
 
 
 def _seed(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.seed = _whole_number(value)
+    invocation.seed = whole_number_of(value)
 
 
 def _stop(invocation: InferenceInvocation, value: Any) -> None:
-    if isinstance(value, str):
-        invocation.stop_sequences = [value]
-    elif isinstance(value, (list, tuple)) and value:
-        invocation.stop_sequences = [str(item) for item in value]
+    texts = [text for item in (value, *items_of(value)) if (text := name_of(item)) is not None]
+    if texts:
+        invocation.stop_sequences = texts
 
 
 def _choices(invocation: InferenceInvocation, value: Any) -> None:
     """Set how many replies are asked for; the conventions leave out one."""
-    choices = _whole_number(value)
+    choices = whole_number_of(value)
     invocation.request_choice_count = choices if choices != 1 else None
 
 
 def _reasoning_effort(invocation: InferenceInvocation, value: Any) -> None:
-    if isinstance(value, str):
-        invocation.reasoning_level = value
+    level = name_of(value)
+    if level is not None:
+        invocation.reasoning_level = level
 
 
 def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
@@ -128,7 +133,7 @@ def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
 
 def _response_format(invocation: InferenceInvocation, value: Any) -> None:
     """Set ``json`` for a JSON mode, a schema or a pydantic class, which DSPy turns into a schema."""
-    is_text = isinstance(value, Mapping) and value.get("type") == "text"
+    is_text = name_of(member(value, "type")) == "text"
     invocation.output_type = (GenAiOutputTypeValues.TEXT if is_text else GenAiOutputTypeValues.JSON).value
 
 
@@ -148,11 +153,3 @@ _PARAMETERS: dict[str, Callable[[InferenceInvocation, Any], None]] = {
     "reasoning": _reasoning,
     "response_format": _response_format,
 }
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _whole_number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -15,6 +15,7 @@ from .. import semconv
 from ..context import LMCall, current_call, lm_call_under_way
 from ..language_models.call_parts import note_told
 from ..language_models.native_engine import route_of
+from ..language_models.reply_values import member
 from ..lm_results import (
     outcome_of_call_result,
     outcome_of_decision,
@@ -134,7 +135,7 @@ class StoredReplyRecorder:
     def begin(self, call: Call) -> None:
         """Keep the usage that it once had."""
         if (under_way := lm_call_under_way(current_call().instance)) is not None:
-            under_way.stored_usage = getattr(call.arguments[0], "usage", None)
+            under_way.stored_usage = member(call.arguments[0], "usage")
 
 
 class EngineRecorder:
