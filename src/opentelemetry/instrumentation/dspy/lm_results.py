@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .language_models.native_engine import saved_usage, usage_of
 from .language_models.outcomes import COMPUTED_HERE, FROM_PROVIDER, LMOutcome, total_of
-from .language_models.reply_values import items_of, member, name_of, price_of
+from .language_models.reply_values import is_a, items_of, member, name_of, price_of
 from .language_models.streams import usages_told
 from .language_models.token_usage import split_by_modality, token_usage
 
@@ -61,7 +61,7 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
         outcome.saved_usage = token_usage(call.stored_usage)
     if result.responses:
         # One for each choice; their finish reasons are the conventions' already.
-        outcome.finish_reasons = _reasons(member(response, "finish_reason") for response in result.responses)
+        outcome.finish_reasons = _reasons(_native_reason(response) for response in result.responses)
         outcome.adaptations = [
             f"{field} {action}"
             for response in result.responses
@@ -76,6 +76,13 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     else:
         outcome.response_id, outcome.finish_reasons = _identity_of(result.raw)
     return outcome
+
+
+def _native_reason(response: Any) -> Any:
+    """Return the finish reason of a native response; DSPy's client says ``stop`` where the provider said nothing."""
+    choices = items_of(member(member(response, "provider_data"), "choices"))
+    told = [member(choice, "finish_reason") for choice in choices if member(choice, "message") is not None]
+    return None if told and name_of(told[0]) is None else member(response, "finish_reason")
 
 
 def _settle_native_usage(outcome: LMOutcome, responses: Sequence[Any], call: LMCall) -> None:
@@ -198,7 +205,7 @@ def _price_in_headers(reply: Any) -> float | None:
 def _identity_of(reply: Any) -> tuple[str | None, list[str]]:
     """Return id and finish reasons of a reply in the provider's shape, an object or a mapping."""
     identifier, choices = name_of(member(reply, "id")), member(reply, "choices")
-    if issubclass(type(choices), (list, tuple)):
+    if is_a(choices, (list, tuple)):
         return identifier, _reasons(member(choice, "finish_reason") for choice in items_of(choices))
     status = name_of(member(reply, "status"))
     if status is None:

@@ -18,7 +18,7 @@ from opentelemetry.util.genai.types import (
     UriPart,
 )
 
-from ..language_models.reply_values import items_of, member
+from ..language_models.reply_values import is_a, items_of, member
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.types import MessagePart, ToolDefinition
@@ -39,11 +39,11 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
     System messages stay in the history, where DSPy's adapters put them: the conventions want them apart only where
     the API takes them apart.
     """
-    if messages:
-        return [_input_message(content, message) for message in messages if isinstance(message, Mapping)]
-    if isinstance(prompt, str):
+    if is_a(messages, (list, tuple)) and len(messages) > 0:
+        return [_input_message(content, message) for message in items_of(messages) if is_a(message, Mapping)]
+    if is_a(prompt, str):
         return [text_message("user", content.text(prompt, "input"))]
-    if isinstance(prompt, Mapping):
+    if is_a(prompt, Mapping):
         return [text_message("user", content.json(prompt, "input"))]
     return []
 
@@ -64,7 +64,7 @@ def output_messages(content: Content, outputs: Iterable[Any], finish_reasons: Se
 def tool_definitions(content: Content, tools: Any) -> list[ToolDefinition]:
     """Return the tools of a call in OpenAI's shape; descriptions and parameters are content."""
     definitions: list[ToolDefinition] = []
-    for tool in tools if isinstance(tools, (list, tuple)) else ():
+    for tool in items_of(tools):
         function = tool.get("function", tool) if isinstance(tool, Mapping) else {}
         name = function.get("name")
         if isinstance(name, str):
@@ -96,10 +96,9 @@ def _input_message(content: Content, message: Mapping[str, Any]) -> InputMessage
 def _content_parts(content: Content, value: Any, kind: ContentKind) -> list[MessagePart]:
     if value is None:
         return []
-    # By its type: a double in a test says of itself that it is whatever it was made after.
-    if issubclass(type(value), str):
+    if is_a(value, str):
         return [TextPart(content=content.text(value, kind))]
-    if not issubclass(type(value), (list, tuple)):
+    if not is_a(value, (list, tuple)):
         return [TextPart(content=content.json(value, kind))]
     return [_content_part(content, block, kind) for block in items_of(value)]
 
@@ -138,7 +137,7 @@ def _media(content: Content, url: str, modality: str, kind: ContentKind) -> UriP
 
 
 def _output_parts(content: Content, output: Any) -> list[MessagePart]:
-    if not issubclass(type(output), Mapping):
+    if not is_a(output, Mapping):
         return _content_parts(content, output, "output")
     parts: list[MessagePart] = []
     reasoning = output.get("reasoning_content")
@@ -154,7 +153,7 @@ def _tool_calls(content: Content, tool_calls: Any, kind: ContentKind) -> list[Me
     for call in items_of(tool_calls):
         function = member(call, "function")
         name = member(function, "name")
-        if issubclass(type(name), str):
+        if is_a(name, str):
             arguments = content.value(_decoded(member(function, "arguments")), kind)
             identifier = _word(content, member(call, "id"), kind)
             parts.append(ToolCallRequestPart(arguments=arguments, name=content.text(name, kind), id=identifier))
@@ -170,11 +169,11 @@ def _role(content: Content, role: Any) -> str:
 
 
 def _word(content: Content, value: Any, kind: ContentKind) -> str | None:
-    return content.text(value, kind) if issubclass(type(value), str) else None
+    return content.text(value, kind) if is_a(value, str) else None
 
 
 def _decoded(arguments: Any) -> Any:
-    if not issubclass(type(arguments), str):
+    if not is_a(arguments, str):
         return arguments
     try:
         return json.loads(arguments)

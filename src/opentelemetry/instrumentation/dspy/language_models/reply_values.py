@@ -15,7 +15,7 @@ from typing import Any
 
 from ..encodable import encodable
 
-__all__ = ["count_of", "items_of", "member", "name_of", "number_of", "price_of", "whole_number_of"]
+__all__ = ["count_of", "is_a", "items_of", "member", "name_of", "number_of", "price_of", "whole_number_of"]
 
 MAX_COUNT = 10**12
 """Tokens that no call uses; sums of more calls than a process makes stay within OTLP's 64 bits."""
@@ -44,11 +44,16 @@ def member(value: Any, name: str) -> Any:
         return None
 
 
+def is_a(value: Any, kind: type | tuple[type, ...]) -> bool:
+    """Return whether a value is one by its type; a double says of itself that it is whatever it was made after."""
+    return issubclass(type(value), kind)
+
+
 def items_of(value: Any) -> Iterable[Any]:
     """Return the items of a list or tuple, nothing of anything else."""
-    if issubclass(type(value), list):
+    if is_a(value, list):
         return list.__iter__(value)
-    return tuple.__iter__(value) if issubclass(type(value), tuple) else ()
+    return tuple.__iter__(value) if is_a(value, tuple) else ()
 
 
 def number_of(value: Any) -> float | None:
@@ -91,9 +96,9 @@ def count_of(value: Any) -> int | None:
 def price_of(value: Any) -> float | None:
     """Return a price in US dollars; headers have it as text, and Perplexity itemizes."""
     try:
-        if issubclass(type(value), Mapping):
+        if is_a(value, Mapping):
             value = member(value, "total_cost")
-        if issubclass(type(value), str) and len(value) <= MAX_NUMBER_TEXT:
+        if is_a(value, str) and len(value) <= MAX_NUMBER_TEXT:
             value = float(value)
     except Exception:  # noqa: BLE001 - as above
         return None
@@ -103,7 +108,7 @@ def price_of(value: Any) -> float | None:
 
 def name_of(value: Any) -> str | None:
     """Return a name, an id or a reason: a text that is not empty."""
-    if not issubclass(type(value), str):
+    if not is_a(value, str):
         return None
     name = str.__str__(value)
     return encodable(name) if 0 < len(name) <= MAX_NAME else None

@@ -21,6 +21,7 @@ from ..language_models.outcomes import outcome_of_parts
 from ..language_models.prices import estimate
 from ..language_models.providers import ModelIdentity, identify, own_provider, response_model, server_address
 from ..language_models.published_usage import with_published
+from ..language_models.reply_values import member, name_of
 from ..language_models.requests import LMRequest, read_request, set_request_parameters
 from ..language_models.streams import StreamTiming, time_stream
 from ..optimization.roles import add_by_role, role_of
@@ -57,8 +58,9 @@ class LMRecorder:
         request = read_request(call)
         identity = identify(language_model.model, own_provider(language_model))
         options = request.options
-        endpoint = options.get("api_base") or options.get("base_url") or getattr(language_model, "base_url", None)
-        server = server_address(endpoint) if isinstance(endpoint, str) else None
+        endpoints = (options.get("api_base"), options.get("base_url"), member(language_model, "base_url"))
+        endpoint = next((text for value in endpoints if (text := name_of(value)) is not None), None)
+        server = None if endpoint is None else server_address(endpoint)
         active = parent.inside(call)
         context = with_call(active)
         opened = open_invocation(
@@ -149,7 +151,9 @@ class LMRecording:
             self._set_endpoint()
             outcome = with_published(outcome, self._invocation)
             if outcome is not None:
-                outcome.response_model = response_model(outcome.response_model, self._under_way.language_model.model)
+                outcome.response_model = response_model(
+                    outcome.response_model, name_of(member(self._under_way.language_model, "model")) or ""
+                )
                 self._price(outcome)
             self._count(outcome, error)
             if outcome is not None:
