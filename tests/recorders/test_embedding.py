@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -299,3 +300,12 @@ def test_dspy_asks_litellm_itself_again_afterwards(start_telemetry: StartTelemet
     assert [name for name, value in vars(dspy_embedding).items() if value is not originals[name]] == []
     assert hosted(model_server, caching=False)("one").shape == (8,)
     assert len(telemetry.spans) == 1
+
+
+@pytest.mark.parametrize("count", ["7", -7, 1.5, True, None, [7], {"tokens": 7}, 2**63, 10**400], ids=str)
+def test_what_is_no_count_of_tokens_is_not_recorded(telemetry: Recorded, model_server: ModelServer, count: Any) -> None:
+    model_server.reply = lambda request: Reply(text="", usage_update={"prompt_tokens": count})
+    with contextlib.suppress(Exception):
+        hosted(model_server, caching=False)(TEXTS)
+    assert telemetry.attributes(NAME).get(TOKENS) in (None, 7)
+    assert type(telemetry.attributes(NAME).get(TOKENS, 0)) is int
