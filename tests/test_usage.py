@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from dataclasses import astuple
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -176,3 +177,34 @@ def test_the_roll_up_has_no_cost_where_no_price_is_known(usage: Usage, expected:
         scope.add(usage, "model")
         expected = {**expected, "cache_hits": 0, "saved_cost": 0.0}
     assert usage_attributes(scope) == {f"dspy.usage.{name}": value for name, value in expected.items()}
+
+
+@pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf, -1.0, True, "1", None, 10**400, 1j])
+def test_what_is_no_amount_adds_nothing(amount: Any) -> None:
+    scope = UsageScope(UsageScope())
+    for _ in range(2):
+        scope.add(Usage(1, amount, 5, amount, 0, 0, 0.25), "model")
+        scope.add(Usage(1, 5, amount, 0.5, amount, amount, amount), "model")
+    assert scope.parent is not None
+    assert scope.total() == scope.parent.total() == scope.by_model["model"] == Usage(4, 10, 10, 1.0, 0, 0, 0.5)
+    assert type(scope.cost) is float
+    total = Usage(cost=1.0)
+    total.add(Usage(cost=amount, input_tokens=amount))
+    assert total == Usage(cost=1.0)
+
+
+@given(st.lists(st.tuples(st.integers(), st.floats() | st.integers(10**300, 10**310))))
+def test_sums_stay_within_what_otlp_can_carry(added: list[tuple[int, float]]) -> None:
+    scope = UsageScope()
+    for count, amount in added:
+        scope.add(Usage(count, count, count, amount, count, count, amount), "model")
+    for total in (scope.total(), scope.by_model.get("model", Usage())):
+        assert all(0 <= number < 2**63 for number in (total.lm_calls, total.input_tokens, total.cache_hits))
+        assert all(math.isfinite(number) and number >= 0 for number in (total.cost, total.saved_cost))
+
+
+def test_a_sum_ends_at_the_largest_number() -> None:
+    scope = UsageScope()
+    for _ in range(3):
+        scope.add(Usage(input_tokens=2**62, cost=1.5e308), "model")
+    assert (scope.input_tokens, scope.cost) == (2**63 - 1, sys.float_info.max)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dspy
 import numpy as np
 import pytest
 from dspy.clients import embedding as dspy_embedding
+from hypothesis import given
 from model_server import Failure, Reply
+from odd_values import Odd, hostile_values
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor, telemetry_context
+from opentelemetry.instrumentation.dspy.retrieving.embedding_calls import EmbeddingCall
 
 if TYPE_CHECKING:
     from conftest import StartTelemetry
@@ -299,3 +303,13 @@ def test_dspy_asks_litellm_itself_again_afterwards(start_telemetry: StartTelemet
     assert [name for name, value in vars(dspy_embedding).items() if value is not originals[name]] == []
     assert hosted(model_server, caching=False)("one").shape == (8,)
     assert len(telemetry.spans) == 1
+
+
+@given(hostile_values, hostile_values)
+def test_of_a_reply_only_a_count_and_a_name_are_taken(count: Odd, name: Odd) -> None:
+    embedding = EmbeddingCall(computed=2)
+    embedding.note_reply({"model": "small", "usage": {"prompt_tokens": 7}})
+    embedding.note_reply(SimpleNamespace(model=name.make(), usage={"prompt_tokens": count.make()}))
+    assert type(embedding.response_model) is str
+    assert embedding.input_tokens is None or (type(embedding.input_tokens) is int and embedding.input_tokens > 7)
+    embedding.note_reply(count.make())

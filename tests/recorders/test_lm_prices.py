@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -165,3 +167,15 @@ def test_a_language_model_that_asks_others_has_a_price_only_if_all_have(
     assert cost_of(telemetry, "chat known") == (pytest.approx(expected), "USD", "local")
     assert cost_of(telemetry, "chat unknown") == (None, None, None)
     assert telemetry.attributes("chat unknown")["gen_ai.usage.input_tokens"] == 8
+
+
+@pytest.mark.parametrize("price", [None, "free", math.nan, -1.0, True, 10**400, [1.0]], ids=str)
+def test_what_a_table_gives_that_is_no_price_is_none(
+    telemetry: Recorded, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch, price: Any
+) -> None:
+    table = SimpleNamespace(Usage=dict, calc_price=lambda *_, **__: SimpleNamespace(total_price=price))
+    monkeypatch.setattr(prices, "_price_table", lambda: table)
+    with usage_scope() as usage:
+        language_model(model_server, "openai/an-unknown-model")("Where?")
+    assert cost_of(telemetry, "chat an-unknown-model") == (None, None, None)
+    assert (usage.lm_calls, usage.cost, usage.cost_unknown_calls) == (1, 0.0, 1)

@@ -18,7 +18,7 @@ from .programs.paths import path_of
 from .usage import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextvars import Token
 
     from opentelemetry.context import Context
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .blocks import Block
     from .calls import Call
     from .content.documents import RetrievalCall
-    from .lm_results import LMOutcome
+    from .language_models.outcomes import LMOutcome
     from .optimization.evaluations import Evaluation
     from .optimization.optimizer_runs import OptimizerPlace
     from .programs.agents import AgentRun
@@ -129,7 +129,14 @@ class LMCall:
     language_model: Any
     model: str
     span: Span
-    outcome: LMOutcome | None = None
+    told: list[LMOutcome] = field(default_factory=list)
+    """What DSPy told at the end: once for most calls, as often as an override of the call goes to the original."""
+    requests: list[LMCall] = field(default_factory=list)
+    """What DSPy's own client did for it and nothing in ``told`` has in it yet."""
+    returned: Any = None
+    """Of a request: what DSPy's client returned."""
+    read: Callable[[Any, LMCall], LMOutcome] | None = None
+    """Of a request that returned: what reads it."""
     from_cache: bool = False
     """Whether DSPy's cache answered."""
     stored_usage: Any = None
@@ -143,10 +150,13 @@ class LMCall:
     litellm_stream: Any = None
     """What LiteLLM hands the chunks out of, if it streams; it keeps what the provider sent."""
     attempts: int = 1
-    billed: LMOutcome | None = None
-    """What the provider billed although the call failed."""
+    reply: Any = None
+    """The reply whose outcome was told last, before DSPy 3.4."""
+    billed: list[LMOutcome] = field(default_factory=list)
+    """What the provider billed although it failed."""
     inner: list[LMOutcome] = field(default_factory=list)
-    """The outcomes of language models that this one called: a router or a proxy is one call together with them."""
+    """The outcomes of language models that this one called, and that nothing in ``told`` has in it yet: a router or a
+    proxy is one call together with them."""
 
 
 @dataclass(slots=True)

@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .language_models.native_engine import saved_usage, usage_of
-from .language_models.reply_values import items_of, member, name_of, price_of
+from .language_models.outcomes import COMPUTED_HERE, FROM_PROVIDER, LMOutcome, total_of
+from .language_models.reply_values import is_a, items_of, member, name_of, price_of
 from .language_models.streams import usages_told
-from .language_models.token_usage import TokenUsage, add_up, split_by_modality, token_usage
+from .language_models.token_usage import split_by_modality, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,20 +23,12 @@ if TYPE_CHECKING:
     from .context import LMCall
 
 __all__ = [
-    "LMOutcome",
     "outcome_of_call_result",
     "outcome_of_decision",
     "outcome_of_failed_call",
     "outcome_of_reply",
     "outcome_of_typed_response",
-    "with_inner",
 ]
-
-FROM_PROVIDER = "provider"
-"""``gen_ai.usage.cost.source`` of a price that stood in the reply."""
-
-COMPUTED_HERE = "local"
-"""``gen_ai.usage.cost.source`` of a price that was worked out from a price table in process."""
 
 _PROXY_COST_HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 """Where LiteLLM keeps the header in which a LiteLLM proxy tells the price."""
@@ -57,38 +49,12 @@ _FINISH_REASONS = {
 """Providers' words for the end of a reply, in the conventions' words; others stay as they are."""
 
 
-@dataclass(slots=True)
-class LMOutcome:
-    """What one successful call used, cost and returned.
-
-    On a cache hit nothing was used and paid: ``usage`` is empty, ``cost`` is ``None``, and ``saved_usage`` and
-    ``saved_cost`` tell what the stored reply once took.
-    """
-
-    cache_hit: bool = False
-    usage: TokenUsage = field(default_factory=TokenUsage)
-    cost: float | None = None
-    cost_source: str = COMPUTED_HERE
-    saved_usage: TokenUsage = field(default_factory=TokenUsage)
-    saved_cost: float | None = None
-    response_model: str | None = None
-    response_id: str | None = None
-    finish_reasons: list[str] = field(default_factory=list)
-    adaptations: list[str] = field(default_factory=list)
-    upstream_provider: str | None = None
-    """Who served the call behind a gateway, as the reply names it."""
-    replies: Sequence[Any] = ()
-    """The replies as they came, of one or several requests: DSPy's outputs leave out what it has no use for."""
-    outputs: Sequence[Any] = ()
-    """DSPy's own list of replies, strings or dicts with ``text``, ``reasoning_content`` and ``tool_calls``."""
-
-
 def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     """Read the ``CallResult`` of DSPy 3.4, with what was noted of the call before."""
     outcome = LMOutcome(response_model=name_of(result.response_model), outputs=result.outputs)
     outcome.replies = [*items_of(result.responses)] or [result.raw]
     # A subclass of dspy.LM that calls ``super().forward()`` is none of DSPy's own engines, and its result says no hit.
-    cache_hit = result.cache_hit or call.from_cache or member(result.raw, "cache_hit") is True
+    cache_hit = result.cache_hit is True or call.from_cache or member(result.raw, "cache_hit") is True
     _settle(outcome, cache_hit, result.usage, result.cost, _replies(result), call)
     if result.responses:
         _settle_native_usage(outcome, result.responses, call)
@@ -96,11 +62,12 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
         outcome.saved_usage = token_usage(call.stored_usage)
     if result.responses:
         # One for each choice; their finish reasons are the conventions' already.
-        outcome.finish_reasons = _reasons(member(response, "finish_reason") for response in result.responses)
+        outcome.finish_reasons = _reasons(_native_reason(response) for response in result.responses)
         outcome.adaptations = [
-            f"{adaptation.field} {adaptation.action}"
+            f"{field} {action}"
             for response in result.responses
             for adaptation in items_of(member(response, "adaptations"))
+            if (field := name_of(member(adaptation, "field"))) and (action := name_of(member(adaptation, "action")))
         ]
         if len(result.responses) == 1:
             # The native client leaves both out of a streamed reply; its last frame has them.
@@ -110,6 +77,13 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     else:
         outcome.response_id, outcome.finish_reasons = _identity_of(result.raw)
     return outcome
+
+
+def _native_reason(response: Any) -> Any:
+    """Return the finish reason of a native response; DSPy's client says ``stop`` where the provider said nothing."""
+    choices = items_of(member(member(response, "provider_data"), "choices"))
+    told = [member(choice, "finish_reason") for choice in choices if member(choice, "message") is not None]
+    return None if told and name_of(told[0]) is None else member(response, "finish_reason")
 
 
 def _settle_native_usage(outcome: LMOutcome, responses: Sequence[Any], call: LMCall) -> None:
@@ -151,18 +125,25 @@ def outcome_of_typed_response(response: Any, call: LMCall) -> LMOutcome:
 
 def outcome_of_decision(response: Mapping[str, Any], *, cache_hit: bool) -> LMOutcome:
     """Read what ``TypeSafe._finish`` is given: the model's name, its usage and the answers."""
-    answers = json.dumps(response.get("answers"), default=repr)
-    outcome = LMOutcome(response_model=name_of(response.get("model")), outputs=[answers])
-    _settle(outcome, cache_hit, response.get("usage"), None, [])
+    outcome = LMOutcome(response_model=name_of(member(response, "model")), outputs=_answers_of(response))
+    _settle(outcome, cache_hit, member(response, "usage"), None, [])
     if cache_hit:
-        outcome.saved_usage = token_usage(response.get("usage"))
+        outcome.saved_usage = token_usage(member(response, "usage"))
     outcome.finish_reasons = ["stop"]
     return outcome
 
 
+def _answers_of(response: Any) -> list[str]:
+    try:
+        return [json.dumps(member(response, "answers"), default=repr)]
+    except Exception:  # noqa: BLE001 - answers that are no JSON are not told
+        return []
+
+
 def outcome_of_failed_call(results: Sequence[Any]) -> LMOutcome | None:
     """Read what a call that failed was billed all the same (``execution._account_failed_call`` of DSPy 3.4)."""
-    return with_inner(None, [_billed(result) for result in results])
+    billed = [_billed(result) for result in results]
+    return total_of(billed) if billed else None
 
 
 def _billed(result: Any) -> LMOutcome:
@@ -173,29 +154,6 @@ def _billed(result: Any) -> LMOutcome:
 
 def _replies(result: Any) -> list[Any]:
     return [member(response, "provider_data") for response in items_of(result.responses)] or [result.raw]
-
-
-def with_inner(own: LMOutcome | None, inner: Sequence[LMOutcome]) -> LMOutcome | None:
-    """Return a call's outcome, completed by those of the calls that it made to other language models.
-
-    What it reports itself counts; if it reports neither tokens nor price, those of the inner calls are its own.
-    """
-    if not inner or (own is not None and (own.usage.is_known or own.cost is not None or own.cache_hit)):
-        return own
-    outcome = own or LMOutcome()
-    costs = [call.cost for call in inner if not call.cache_hit]
-    saved = [call.saved_cost for call in inner if call.saved_cost is not None]
-    outcome.cache_hit = all(call.cache_hit for call in inner)
-    outcome.usage = add_up(call.usage for call in inner)
-    outcome.cost = None if None in costs or not costs else sum(cost for cost in costs if cost is not None)
-    outcome.cost_source = inner[-1].cost_source
-    outcome.saved_usage = add_up(call.saved_usage for call in inner)
-    outcome.saved_cost = sum(saved) if saved else None
-    outcome.response_model = outcome.response_model or inner[-1].response_model
-    if len(inner) == 1:
-        # A router hands on what one of them said.
-        outcome.finish_reasons = outcome.finish_reasons or inner[0].finish_reasons
-    return outcome
 
 
 def _settle(
@@ -250,12 +208,12 @@ def _price_in_headers(reply: Any) -> float | None:
 def _identity_of(reply: Any) -> tuple[str | None, list[str]]:
     """Return id and finish reasons of a reply in the provider's shape, an object or a mapping."""
     identifier, choices = name_of(member(reply, "id")), member(reply, "choices")
-    if isinstance(choices, (list, tuple)):
-        return identifier, _reasons(member(choice, "finish_reason") for choice in choices)
+    if is_a(choices, (list, tuple)):
+        return identifier, _reasons(member(choice, "finish_reason") for choice in items_of(choices))
     status = name_of(member(reply, "status"))
     if status is None:
         return identifier, []
-    calls_tool = any(member(item, "type") == "function_call" for item in items_of(member(reply, "output")))
+    calls_tool = any(name_of(member(item, "type")) == "function_call" for item in items_of(member(reply, "output")))
     reason = name_of(member(member(reply, "incomplete_details"), "reason"))
     return identifier, ["tool_call"] if calls_tool else _reasons([reason or status])
 

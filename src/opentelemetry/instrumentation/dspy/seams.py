@@ -1,6 +1,6 @@
 """The map: which DSPy callable is recorded by what. The only file that knows where DSPy's methods are.
 
-Never here: ``LM.forward`` and ``aforward``, which DSPy 3.4 compares by identity (``dspy.clients.execution.prepare``).
+Never here on DSPy 3.4: ``LM.forward`` and ``aforward``, which it compares by identity in ``execution.prepare``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from .recorders.lm_outcomes import (
     StreamRecorder,
     TypedResponseRecorder,
 )
+from .recorders.lm_requests import ExecutionRecorder, ForwardRecorder
 from .recorders.mcp import MCPCallRecorder, MCPSessionFinder
 from .recorders.module import ModuleRecorder
 from .recorders.optimizer import JudgeRecorder, OptimizerRecorder
@@ -227,6 +228,7 @@ def _language_model_seams(telemetry: Telemetry) -> list[Seam]:
         Seam("dspy", "BaseLM", "__call__", call, subclasses=True),
         Seam("dspy", "BaseLM", "acall", call, subclasses=True),
         Seam(execution, None, "finalize", CallResultRecorder(), optional=True),
+        *_request_seams(execution),
         Seam(execution, None, "_engine", EngineRecorder(), optional=True),
         Seam(execution, None, "_delay", RetryRecorder(telemetry), optional=True),
         Seam("dspy.clients.lm", None, "_get_stream_completion_fn", StreamRecorder()),
@@ -239,6 +241,15 @@ def _language_model_seams(telemetry: Telemetry) -> list[Seam]:
         Seam(cache, "Cache", "get", CacheRecorder()),
         Seam(cache, "Cache", "_prepare_cached_response", StoredReplyRecorder(), optional=True, within_call=True),
     ]
+
+
+def _request_seams(execution: str) -> list[Seam]:
+    """Return where DSPy's own client makes the requests of a language model."""
+    if find_spec(execution) is not None:
+        executed = ExecutionRecorder()
+        return [Seam(execution, None, "execute", executed), Seam(execution, None, "aexecute", executed)]
+    forward = ForwardRecorder()
+    return [Seam("dspy", "LM", name, forward, within_call=True) for name in ("forward", "aforward")]
 
 
 def _evaluation_seams(telemetry: Telemetry) -> list[Seam]:

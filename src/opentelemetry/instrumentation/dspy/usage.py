@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from .language_models.reply_values import INT64, number_of, whole_number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,20 +48,49 @@ class Usage:
     saved_cost: float = 0.0
 
     def add(self, other: Usage) -> None:
-        """Add another sum to this one, in place."""
-        self.lm_calls += other.lm_calls
-        self.input_tokens += other.input_tokens
-        self.output_tokens += other.output_tokens
-        self.cost += other.cost
-        self.cost_unknown_calls += other.cost_unknown_calls
-        self.cache_hits += other.cache_hits
-        self.saved_cost += other.saved_cost
+        """Add another sum to this one, in place.
+
+        A count that is negative or not whole, and a cost that is negative or not finite, adds nothing; sums end at the
+        largest number that OTLP can carry.
+        """
+        self._add_sound(other.copy())
+
+    def _add_sound(self, other: Usage) -> None:
+        self.lm_calls = _at_most(self.lm_calls + other.lm_calls)
+        self.input_tokens = _at_most(self.input_tokens + other.input_tokens)
+        self.output_tokens = _at_most(self.output_tokens + other.output_tokens)
+        self.cost = min(self.cost + other.cost, MAX_COST)
+        self.cost_unknown_calls = _at_most(self.cost_unknown_calls + other.cost_unknown_calls)
+        self.cache_hits = _at_most(self.cache_hits + other.cache_hits)
+        self.saved_cost = min(self.saved_cost + other.saved_cost, MAX_COST)
 
     def copy(self) -> Usage:
-        """Return the numbers as they stand now."""
-        copied = Usage()
-        copied.add(self)
-        return copied
+        """Return the numbers as they stand now, zero for what is none."""
+        return Usage(
+            lm_calls=_sound_count(self.lm_calls),
+            input_tokens=_sound_count(self.input_tokens),
+            output_tokens=_sound_count(self.output_tokens),
+            cost=_sound_cost(self.cost),
+            cost_unknown_calls=_sound_count(self.cost_unknown_calls),
+            cache_hits=_sound_count(self.cache_hits),
+            saved_cost=_sound_cost(self.saved_cost),
+        )
+
+
+MAX_TOTAL = INT64[-1]
+MAX_COST = sys.float_info.max
+
+
+def _at_most(count: int) -> int:
+    return min(MAX_TOTAL, count)
+
+
+def _sound_count(value: object) -> int:
+    return max(whole_number_of(value) or 0, 0)
+
+
+def _sound_cost(value: object) -> float:
+    return max(number_of(value) or 0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -77,17 +109,18 @@ class UsageScope:
 
     def add(self, usage: Usage, model: str) -> None:
         """Add one call's usage to this scope and to those around it."""
+        usage = usage.copy()
         with _lock:
             for scope in _outwards(self):
                 scope._add_here(usage, model)
 
     def _add_here(self, usage: Usage, model: str) -> None:
-        self._total.add(usage)
+        self._total._add_sound(usage)
         of_model = self._by_model.get(model)
         if of_model is None:
             key = model if len(self._by_model) < MAX_MODELS else OTHER_MODELS
             of_model = self._by_model.setdefault(key, Usage())
-        of_model.add(usage)
+        of_model._add_sound(usage)
 
     def total(self) -> Usage:
         """Return all numbers, taken at one moment."""

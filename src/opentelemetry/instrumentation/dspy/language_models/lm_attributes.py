@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
     from opentelemetry.util.types import AttributeValue
 
-    from ..lm_results import LMOutcome
+    from .outcomes import LMOutcome
     from .token_usage import TokenUsage
 
 __all__ = ["CURRENCY", "outcome_attributes", "set_token_details", "usage_of"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiOutputTypeValues
 
-from ..encodable import encodable
-from ..reading import is_kind, read
-from .reply_values import member
+from .reply_values import is_a, items_of, member, name_of, number_of, whole_number_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from opentelemetry.util.genai.invocation import InferenceInvocation
 
     from ..patching import Call
@@ -33,15 +32,15 @@ class LMRequest:
 
 def read_request(call: Call) -> LMRequest:
     """Read a call that was given a prompt, messages in OpenAI's shape, or one of DSPy's typed requests."""
-    own = read(call.instance, "kwargs")
-    options: dict[str, Any] = {**(own if is_kind(own, dict) else {}), **call.keyword_arguments}
+    own = member(call.instance, "kwargs")
+    options: dict[str, Any] = {**(own if is_a(own, dict) else {}), **call.keyword_arguments}
     first = call.arguments[0] if call.arguments else options.get("prompt")
-    typed: Any = options.get("request")
-    typed = first if typed is None else typed
-    if read(typed, "messages") is not None and read(typed, "config") is not None:
-        parameters = {name: value for name in _PARAMETERS if (value := getattr(typed.config, name, None)) is not None}
-        return LMRequest({**options, **parameters}, None, _messages_of(typed), getattr(typed, "tools", None))
-    if read(call.instance, "supports_decision_requests") is True:
+    typed = first if options.get("request") is None else options["request"]
+    config = member(typed, "config")
+    if config is not None and member(typed, "messages") is not None:
+        parameters = {name: value for name in _PARAMETERS if (value := member(config, name)) is not None}
+        return LMRequest({**options, **parameters}, None, _messages_of(typed), member(typed, "tools"))
+    if member(call.instance, "supports_decision_requests") is True:
         # A decision client takes a state and questions about it.
         asked = {**dict(zip(("state", "questions"), call.arguments, strict=False)), **call.keyword_arguments}
         return LMRequest(options, asked, None, None)
@@ -52,9 +51,12 @@ def read_request(call: Call) -> LMRequest:
 
 def _messages_of(request: Any) -> list[dict[str, Any]]:
     """Return the messages of a typed request; their parts stay what they are."""
-    system = getattr(request, "system", None)
+    system = member(request, "system")
     messages = [{"role": "system", "content": system}] if system is not None else []
-    return messages + [{"role": message.role, "content": message.parts} for message in request.messages]
+    return messages + [
+        {"role": member(message, "role"), "content": member(message, "parts")}
+        for message in items_of(member(request, "messages"))
+    ]
 
 
 def set_request_parameters(invocation: InferenceInvocation, options: Mapping[str, Any]) -> None:
@@ -67,49 +69,49 @@ def set_request_parameters(invocation: InferenceInvocation, options: Mapping[str
 
 
 def _temperature(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.temperature = _number(value)
+    invocation.temperature = number_of(value)
 
 
 def _top_p(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.top_p = _number(value)
+    invocation.top_p = number_of(value)
 
 
 def _top_k(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.top_k = _whole_number(value)
+    invocation.top_k = whole_number_of(value)
 
 
 def _frequency_penalty(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.frequency_penalty = _number(value)
+    invocation.frequency_penalty = number_of(value)
 
 
 def _presence_penalty(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.presence_penalty = _number(value)
+    invocation.presence_penalty = number_of(value)
 
 
 def _max_tokens(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.max_tokens = _whole_number(value)
+    invocation.max_tokens = whole_number_of(value)
 
 
 def _seed(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.seed = _whole_number(value)
+    invocation.seed = whole_number_of(value)
 
 
 def _stop(invocation: InferenceInvocation, value: Any) -> None:
-    if isinstance(value, str):
-        invocation.stop_sequences = [value]
-    elif isinstance(value, (list, tuple)) and value:
-        invocation.stop_sequences = [str(item) for item in value]
+    texts = [text for item in (value, *items_of(value)) if (text := name_of(item)) is not None]
+    if texts:
+        invocation.stop_sequences = texts
 
 
 def _choices(invocation: InferenceInvocation, value: Any) -> None:
     """Set how many replies are asked for; the conventions leave out one."""
-    choices = _whole_number(value)
+    choices = whole_number_of(value)
     invocation.request_choice_count = choices if choices != 1 else None
 
 
 def _reasoning_effort(invocation: InferenceInvocation, value: Any) -> None:
-    if isinstance(value, str):
-        invocation.reasoning_level = encodable(value)
+    level = name_of(value)
+    if level is not None:
+        invocation.reasoning_level = level
 
 
 def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
@@ -118,7 +120,7 @@ def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
 
 def _response_format(invocation: InferenceInvocation, value: Any) -> None:
     """Set ``json`` for a JSON mode, a schema or a pydantic class, which DSPy turns into a schema."""
-    is_text = isinstance(value, Mapping) and value.get("type") == "text"
+    is_text = name_of(member(value, "type")) == "text"
     invocation.output_type = (GenAiOutputTypeValues.TEXT if is_text else GenAiOutputTypeValues.JSON).value
 
 
@@ -138,11 +140,3 @@ _PARAMETERS: dict[str, Callable[[InferenceInvocation, Any], None]] = {
     "reasoning": _reasoning,
     "response_format": _response_format,
 }
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if is_kind(value, int, float) and not is_kind(value, bool) else None
-
-
-def _whole_number(value: Any) -> int | None:
-    return int(value) if is_kind(value, int) and not is_kind(value, bool) else None

@@ -15,7 +15,9 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 from .. import semconv
 from ..content.messages import input_messages, output_messages, replied_messages, tool_definitions
 from ..context import ActiveCall, LMCall, current_call, with_call
+from ..language_models.call_parts import parts_of
 from ..language_models.lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
+from ..language_models.outcomes import outcome_of_parts
 from ..language_models.prices import estimate
 from ..language_models.providers import (
     ModelIdentity,
@@ -28,7 +30,6 @@ from ..language_models.providers import (
 from ..language_models.published_usage import with_published
 from ..language_models.requests import LMRequest, read_request, set_request_parameters
 from ..language_models.streams import StreamTiming, time_stream
-from ..lm_results import with_inner
 from ..openings import carry_on
 from ..optimization.roles import add_by_role, role_of
 from ..programs.module_classes import classify
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
     from opentelemetry.util.types import AttributeValue
 
+    from ..language_models.outcomes import LMOutcome
     from ..language_models.token_usage import TokenUsage
-    from ..lm_results import LMOutcome
     from ..patching import Call
     from ..telemetry import Telemetry
 
@@ -136,18 +137,15 @@ class LMRecording:
         """End the span of a call that returned."""
         if self._active.module is not None:
             self._active.module.remember_reply(result)
-        self._end(with_inner(self._under_way.outcome, self._under_way.inner), None, result)
+        self._end(None, result)
 
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended; what it was billed all the same is its usage."""
-        outcome = with_inner(None, self._under_way.inner)
-        billed = self._under_way.billed
-        if outcome is None and billed is not None and billed.usage.is_known:
-            outcome = billed
-        self._end(outcome, error)
+        self._end(error)
 
-    def _end(self, outcome: LMOutcome | None, error: BaseException | None, result: Any = None) -> None:
+    def _end(self, error: BaseException | None, result: Any = None) -> None:
         try:
+            outcome = self._outcome()
             if self._stream is not None:
                 self._stream.end()
                 if self._under_way.streams:
@@ -176,6 +174,14 @@ class LMRecording:
                 self._invocation.metric_attributes.clear()
         finally:
             self._opened.end(error)
+
+    def _outcome(self) -> LMOutcome | None:
+        """Return what the whole call used and paid, in the words of what was told last."""
+        parts, told = parts_of(self._under_way), self._under_way.told
+        if len(parts) > 1:
+            for part in parts:
+                self._price(part)
+        return outcome_of_parts(parts, told[-1] if told else None)
 
     def _set_endpoint(self) -> None:
         endpoint = self._under_way.endpoint

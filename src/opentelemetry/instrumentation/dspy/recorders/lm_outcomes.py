@@ -13,8 +13,10 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..context import LMCall, current_call, lm_call_under_way
+from ..language_models.call_parts import note_told
 from ..language_models.native_engine import route_of
 from ..language_models.providers import model_text
+from ..language_models.reply_values import member
 from ..lm_results import (
     outcome_of_call_result,
     outcome_of_decision,
@@ -48,7 +50,7 @@ class CallResultRecorder:
         """Take the outcome."""
         language_model, _, result = call.arguments
         if (under_way := lm_call_under_way(language_model)) is not None:
-            under_way.outcome = outcome_of_call_result(result, under_way)
+            note_told(under_way, result, outcome_of_call_result)
 
 
 class ReplyRecorder:
@@ -71,12 +73,15 @@ class ReplyRecording:
 
     def finish(self, result: Any) -> None:
         """Take the outcome."""
-        call = self._under_way
-        call.outcome = outcome_of_reply(self._reply, result, call)
+        self._note(result)
 
     def fail(self, error: BaseException) -> None:
         """Take what the reply cost although DSPy could not read it."""
-        self._under_way.billed = outcome_of_reply(self._reply, (), self._under_way)
+        self._note(())
+
+    def _note(self, outputs: Any) -> None:
+        self._under_way.reply = self._reply
+        note_told(self._under_way, self._reply, lambda reply, call: outcome_of_reply(reply, outputs, call))
 
 
 class TypedResponseRecorder:
@@ -84,8 +89,10 @@ class TypedResponseRecorder:
 
     def begin(self, call: Call) -> None:
         """Take the outcome."""
-        if (under_way := lm_call_under_way(call.instance)) is not None:
-            under_way.outcome = outcome_of_typed_response(call.arguments[1], under_way)
+        under_way, response = lm_call_under_way(call.instance), call.arguments[1]
+        # One that DSPy made of a reply was told with the reply.
+        if under_way is not None and (under_way.reply is None or response.provider_response is not under_way.reply):
+            note_told(under_way, response, outcome_of_typed_response)
 
 
 class DecisionRecorder:
@@ -95,7 +102,7 @@ class DecisionRecorder:
         """Take the outcome."""
         if (under_way := lm_call_under_way(call.instance)) is not None:
             _, response, cache_hit = call.arguments
-            under_way.outcome = outcome_of_decision(response, cache_hit=cache_hit)
+            note_told(under_way, response, lambda told, _: outcome_of_decision(told, cache_hit=cache_hit))
 
 
 class CacheRecorder:
@@ -129,7 +136,7 @@ class StoredReplyRecorder:
     def begin(self, call: Call) -> None:
         """Keep the usage that it once had."""
         if (under_way := lm_call_under_way(current_call().instance)) is not None:
-            under_way.stored_usage = getattr(call.arguments[0], "usage", None)
+            under_way.stored_usage = member(call.arguments[0], "usage")
 
 
 class EngineRecorder:
@@ -233,5 +240,6 @@ class FailedCallRecorder:
     def begin(self, call: Call) -> None:
         """Keep it."""
         language_model, results, _ = call.arguments
-        if (under_way := lm_call_under_way(language_model)) is not None:
-            under_way.billed = outcome_of_failed_call(results)
+        under_way, billed = lm_call_under_way(language_model), outcome_of_failed_call(results)
+        if under_way is not None and billed is not None:
+            under_way.billed.append(billed)
