@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,10 @@ from typing import TYPE_CHECKING
 import delivery
 import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 from otlp_receiver import OtlpReceiver
 from test_examples import run
 
@@ -28,25 +33,33 @@ def grpc_endpoint() -> Iterator[str]:
     server.stop(None)
 
 
-@pytest.fixture
-def traces_alone() -> Iterator[str]:
-    """A backend that takes traces and knows nothing of metrics."""
+@contextlib.contextmanager
+def answering(traces: list[tuple[int, str, bytes]]) -> Iterator[str]:
+    """A backend that answers to traces as it is told, the last way for ever, and knows nothing of metrics."""
+    left = [*traces]
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(200 if self.path == "/v1/traces" else 404)
-            self.send_header("Content-Length", "0")
+            is_traces = self.path == "/v1/traces"
+            status, kind, reply = (left.pop(0) if len(left) > 1 else left[0]) if is_traces else (404, "", b"")
+            self.send_response(status)
+            if kind:
+                self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(reply)))
             self.end_headers()
+            self.wfile.write(reply)
 
         def log_message(self, *values: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def nothing() -> str:
@@ -56,11 +69,12 @@ def nothing() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_what_answers_decides_the_protocol_and_the_signals(grpc_endpoint: str, traces_alone: str) -> None:
+def test_what_answers_decides_the_protocol_and_the_signals(grpc_endpoint: str) -> None:
     with OtlpReceiver() as receiver:
         assert delivery.find(receiver.endpoint, {}) == delivery.Receiver("http/protobuf", ("traces", "metrics"))
     assert delivery.find(grpc_endpoint, {}) == delivery.Receiver("grpc", ("traces", "metrics"))
-    assert delivery.find(traces_alone, {}) == delivery.Receiver("http/protobuf", ("traces",), {"metrics": "HTTP 404"})
+    with answering(traces=[(200, "", b"")]) as endpoint:
+        assert delivery.find(endpoint, {}) == delivery.Receiver("http/protobuf", ("traces",), {"metrics": "HTTP 404"})
     silent = delivery.find(nothing(), {})
     assert (silent.protocol, silent.signals) == (None, ())
     assert silent.refusals == {"traces": "no answer", "metrics": "no answer"}
@@ -85,25 +99,47 @@ def test_the_demo_claims_nothing_where_nobody_answers() -> None:
 def test_the_demo_claims_nothing_of_what_the_exporters_lost(grpc_endpoint: str) -> None:
     output = run("run.py", OTEL_EXPORTER_OTLP_ENDPOINT=grpc_endpoint, OTEL_EXPORTER_OTLP_TIMEOUT="2")
     assert "as well" not in output
-    assert f"Not all of it arrived at {grpc_endpoint}: " in output
+    assert f"Not all of it arrived at {grpc_endpoint}: traces (the exporter's errors are above)." in output
 
 
-def test_the_demo_sends_what_a_backend_takes_and_says_what_it_does_not(traces_alone: str) -> None:
-    output = run("run.py", OTEL_EXPORTER_OTLP_ENDPOINT=traces_alone)
-    assert f"Sent to {traces_alone} as well, over http/protobuf: traces." in output
-    assert f"Not sent to {traces_alone}: metrics (HTTP 404)." in output
+def test_the_demo_sends_what_a_backend_takes_and_says_what_it_does_not() -> None:
+    with answering(traces=[(200, "", b"")] * 99) as endpoint:
+        output = run("run.py", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+    assert f"Sent to {endpoint} as well, over http/protobuf: traces." in output
+    assert f"Not sent to {endpoint}: metrics (HTTP 404)." in output
+
+
+PARTLY = ExportTraceServiceResponse(partial_success=ExportTracePartialSuccess(rejected_spans=5)).SerializeToString()
+PROTOBUF = "application/x-protobuf"
 
 
 @pytest.mark.parametrize(
-    ("line", "signals"),
+    ("answers", "said"),
     [
-        ("Failed to export span batch code: 404, reason: Not Found", {"traces"}),
-        ("Failed to export traces to localhost:4317, error code: StatusCode.UNIMPLEMENTED", {"traces"}),
-        ("Transient error StatusCode.UNAVAILABLE encountered while exporting metrics to localhost:4317", {"metrics"}),
-        ("Exception while exporting Span.", {"traces"}),
-        ("Average Metric: 7 / 8 (87.5%)", set()),
-        ("exporting the report", set()),
+        ([(200, "", b""), (503, "", b""), (200, "", b"")], "Sent to {} as well, over http/protobuf: traces."),
+        ([(200, "", b""), *[(200, PROTOBUF, PARTLY)] * 99], "Not all of it arrived at {}: traces (5 rejected)."),
+        ([(200, "", b""), *[(500, "", b"")] * 99], "Not all of it arrived at {}: traces (HTTP 500)."),
+        ([(200, "text/html", b"<html>")] * 99, "Not sent to {}: traces (a web page)."),
+    ],
+    ids=["at the second try", "in part", "not at all", "a web page"],
+)
+def test_the_demo_says_what_the_receiver_said(answers: list[tuple[int, str, bytes]], said: str) -> None:
+    with answering(traces=answers) as endpoint:
+        output = run("run.py", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_TIMEOUT="4")
+    assert said.format(endpoint) in output
+    assert ("as well" in output) is said.startswith("Sent")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_lost"),
+    [
+        ("Failed to export span batch code: 404, reason: Not Found", True),
+        ("Failed to export traces to localhost:4317, error code: StatusCode.UNIMPLEMENTED", True),
+        ("Exception while exporting Span.", True),
+        ("Transient error StatusCode.UNAVAILABLE encountered while exporting metrics, retrying in 1s.", False),
+        ("Average Metric: 7 / 8 (87.5%)", False),
+        ("exporting the report", False),
     ],
 )
-def test_words_of_the_exporters_tell_which_signal_was_lost(line: str, signals: set[str]) -> None:
-    assert delivery.failed(f"something else\n{line}\n") == signals
+def test_words_of_the_exporters_tell_what_was_lost_for_good(line: str, is_lost: bool) -> None:
+    assert delivery.lost_in(line) is is_lost

@@ -1,15 +1,22 @@
-"""Where the telemetry can be sent: what answers at an OTLP endpoint, in which protocol, and for which signals.
+"""Where the telemetry can be sent, and what of it arrives: what answers at an OTLP endpoint, and what it says.
 
-Only the standard library is used: this runs before anything of OpenTelemetry does.
+Over HTTP the program sends to a relay in this process, which passes each request on and reads the receiver's answer:
+what a receiver rejects in part, and what arrives at a second try, no exporter tells. Over gRPC the exporters' own words
+have to do.
 """
 
 from __future__ import annotations
 
 import http.client
 import re
+import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +29,9 @@ ACCEPTED = frozenset({200, 202, 204, 400, 415})
 """What a receiver of a signal answers to a request without anything in it: some find that wrong, but know the path."""
 
 GRPC, HTTP = "grpc", "http/protobuf"
+PROTOBUF = "application/x-protobuf"
 
-FAILURE = re.compile(r"export", re.IGNORECASE)
-TROUBLE = re.compile(r"fail|error|exception|refused|unavailable|timeout|dropp", re.IGNORECASE)
+LOST = re.compile(r"failed to export|exception while exporting|dropping .*batch", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,16 @@ class Receiver:
     """Those that it takes."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """For each of the others, what it said."""
+
+
+@dataclass
+class Deliveries:
+    """What became of the requests of one signal."""
+
+    arrived: set[int] = field(default_factory=set)
+    """The requests, by their content, that the receiver took in whole."""
+    refused: dict[int, str] = field(default_factory=dict)
+    """What the receiver said of each of the others, the last time that it was sent."""
 
 
 def find(endpoint: str, headers: Mapping[str, str], protocol: str = "") -> Receiver:
@@ -57,9 +74,12 @@ def _ask(endpoint: str, path: str, headers: Mapping[str, str]) -> int | str | No
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname, parts.port, timeout=PATIENCE)
     try:
-        body = {"Content-Type": "application/x-protobuf", **headers}
-        connection.request("POST", f"{parts.path.rstrip('/')}{path}", body=b"", headers=body)
-        return connection.getresponse().status
+        connection.request(
+            "POST", f"{parts.path.rstrip('/')}{path}", body=b"", headers={"Content-Type": PROTOBUF, **headers}
+        )
+        answer = connection.getresponse()
+        is_page = (answer.headers.get("Content-Type") or "").startswith("text/html")
+        return "a web page" if is_page and answer.status < 300 else answer.status
     except (ConnectionRefusedError, TimeoutError):
         return None
     except (http.client.HTTPException, ConnectionError):
@@ -73,7 +93,7 @@ def _ask(endpoint: str, path: str, headers: Mapping[str, str]) -> int | str | No
 def _in_words(answer: int | str | None) -> str:
     if answer is None:
         return "no answer"
-    return f"HTTP {answer}" if isinstance(answer, int) else "no HTTP"
+    return f"HTTP {answer}" if isinstance(answer, int) else "no HTTP" if answer == GRPC else answer
 
 
 def headers_of(text: str) -> dict[str, str]:
@@ -82,24 +102,113 @@ def headers_of(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def failed(errors: str) -> set[str]:
-    """The signals of which the exporters say, on standard error, that some of it did not arrive."""
-    lines = [line.lower() for line in errors.splitlines() if FAILURE.search(line) and TROUBLE.search(line)]
-    return {"metrics" if "metric" in line else "traces" for line in lines if "log" not in line.partition("export")[2]}
+class Relay:
+    """Passes OTLP over HTTP on to an endpoint and keeps what it said; a context manager."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._lock = threading.Lock()
+        self.deliveries = {signal: Deliveries() for signal in SIGNALS}
+
+    def __enter__(self) -> Relay:
+        relay = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                relay._pass_on(self)
+
+            def log_message(self, *values: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _pass_on(self, handler: Any) -> None:
+        content = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        headers = {name: value for name, value in handler.headers.items() if name.lower() not in ("host", "connection")}
+        parts = urlsplit(self._endpoint)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
+        try:
+            connection.request("POST", f"{parts.path}{handler.path}", body=content, headers=headers)
+            answer = connection.getresponse()
+            status, reply = answer.status, answer.read()
+            told = {name: value for name in ("Content-Type", "Retry-After") if (value := answer.headers.get(name))}
+        except OSError as error:
+            status, reply, told = 503, b"", {}
+            self._note(handler.path, content, type(error).__name__)
+        else:
+            self._note(handler.path, content, _refusal(handler.path, status, told.get("Content-Type", ""), reply))
+        finally:
+            connection.close()
+        handler.send_response(status)
+        for name, value in {**told, "Content-Length": str(len(reply))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(reply)
+
+    def _note(self, path: str, content: bytes, refusal: str | None) -> None:
+        deliveries = self.deliveries[path.rpartition("/")[2]]
+        with self._lock:
+            if refusal is None:
+                deliveries.arrived.add(hash(content))
+                deliveries.refused.pop(hash(content), None)
+            else:
+                deliveries.refused[hash(content)] = refusal
 
 
-def report(endpoint: str, receiver: Receiver, errors: str) -> str:
+def _refusal(path: str, status: int, content_type: str, reply: bytes) -> str | None:
+    """Return why a receiver did not take a request in whole, None where it did."""
+    if status >= 300:
+        return f"HTTP {status}"
+    if content_type.startswith("text/html"):
+        return "a web page"
+    if not content_type.startswith(PROTOBUF):
+        return None
+    response: Any = ExportTraceServiceResponse() if path.endswith("traces") else ExportMetricsServiceResponse()
+    response.ParseFromString(reply)
+    partial = response.partial_success
+    rejected = partial.rejected_spans if path.endswith("traces") else partial.rejected_data_points
+    return f"{rejected} rejected" if rejected else None
+
+
+def report(endpoint: str, receiver: Receiver, errors: str, relay: Relay | None) -> str:
     """What was delivered, in one line, and what to do about the rest."""
-    lost = failed(errors)
-    # An exporter says the same thing once: after one failure nobody knows of the other signals.
-    sent = [] if lost else receiver.signals
+    sent, lost = _by_relay(receiver, relay) if relay is not None else _by_errors(receiver, errors)
     lines = [f"Sent to {endpoint} as well, over {receiver.protocol}: {' and '.join(sent)}."] if sent else []
-    if lost:
-        lines.append(
-            f"Not all of it arrived at {endpoint}: {' and '.join(sorted(lost))}; the exporter's errors are above."
-        )
-    for signal, why in receiver.refusals.items():
-        lines.append(f"Not sent to {endpoint}: {signal} ({why}).")
+    lines += [f"Not all of it arrived at {endpoint}: {signal} ({why})." for signal, why in lost]
+    lines += [f"Not sent to {endpoint}: {signal} ({why})." for signal, why in receiver.refusals.items()]
     if not sent:
         lines.append("docs/backends.md has the settings of each backend, and a list for when nothing arrives.")
     return "\n".join(lines)
+
+
+def _by_relay(receiver: Receiver, relay: Relay) -> tuple[list[str], list[tuple[str, str]]]:
+    sent, lost = [], []
+    for signal in receiver.signals:
+        deliveries = relay.deliveries[signal]
+        if deliveries.refused:
+            lost.append((signal, ", ".join(dict.fromkeys(deliveries.refused.values()))))
+        elif deliveries.arrived:
+            sent.append(signal)
+        else:
+            lost.append((signal, "nothing was sent"))
+    return sent, lost
+
+
+def _by_errors(receiver: Receiver, errors: str) -> tuple[list[str], list[tuple[str, str]]]:
+    # An exporter says the same thing once: after one failure nobody knows of the other signals.
+    if any(lost_in(line) for line in errors.splitlines()):
+        return [], [(signal, "the exporter's errors are above") for signal in receiver.signals]
+    return [*receiver.signals], []
+
+
+def lost_in(line: str) -> bool:
+    """Whether a line of standard error is an exporter's, and says that something was lost for good."""
+    return LOST.search(line) is not None

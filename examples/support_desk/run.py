@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import delivery
-from delivery import Receiver
+from delivery import Receiver, Relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,12 +59,11 @@ def environment(given: Mapping[str, str], receiver: Receiver) -> dict[str, str]:
     return {**settings, **given}
 
 
-def run(command: list[str], receiver: Receiver) -> tuple[int, str, str]:
+def run(command: list[str], settings: Mapping[str, str]) -> tuple[int, str, str]:
     """Run a command, print its output as it comes, and return its exit code, the output and the errors."""
     # Where there is a terminal the program writes to one too, so that its trees have colours and the right width.
     read, write = pty.openpty() if sys.stdout.isatty() else os.pipe()
     output, errors = b"", bytearray()
-    settings = environment(os.environ, receiver)
     with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, env=settings) as program:
         os.close(write)
         listener = threading.Thread(target=pass_on, args=(program.stderr, errors))
@@ -117,11 +116,15 @@ def main() -> int:
         headers = delivery.headers_of(os.environ.get(f"{ENDPOINT.rpartition('_')[0]}_HEADERS", ""))
         receiver = delivery.find(endpoint, headers, os.environ.get(PROTOCOL, ""))
     print(f"$ opentelemetry-instrument python {os.path.relpath(APP)}\n", flush=True)
-    code, output, errors = run([str(instrument), sys.executable, str(APP)], receiver)
+    with contextlib.ExitStack() as stack:
+        # Over HTTP the answers of the receiver can be read on their way.
+        relay = stack.enter_context(Relay(endpoint)) if receiver.protocol == delivery.HTTP else None
+        settings = environment(os.environ, receiver) | ({ENDPOINT: relay.url} if relay is not None else {})
+        code, output, errors = run([str(instrument), sys.executable, str(APP)], settings)
     if code == 0:
         print(f"This run: {totals(output)}")
         if endpoint:
-            print(delivery.report(endpoint, receiver, errors))
+            print(delivery.report(endpoint, receiver, errors, relay))
         else:
             demo = "make demo MODEL=local" if os.environ.get("DEMO_MODEL") == "local" else "make demo"
             print(f"The same in Jaeger, after docker compose up -d: {ENDPOINT}=http://localhost:4318 {demo}")
