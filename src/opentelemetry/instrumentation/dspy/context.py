@@ -18,7 +18,7 @@ from .programs.paths import path_of
 from .usage import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextvars import Token
 
     from opentelemetry.context import Context
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from .blocks import Block
     from .calls import Call
     from .content.documents import RetrievalCall
-    from .language_models.outcomes import LMOutcome
+    from .language_models.lm_calls import LMCall
     from .optimization.evaluations import Evaluation
+    from .optimization.example_calls import ExampleCalls
     from .optimization.optimizer_runs import OptimizerPlace
+    from .programs.adapter_calls import AdapterCall
     from .programs.agents import AgentRun
     from .programs.attempts import Attempts
     from .retrieving.embedding_calls import EmbeddingCall
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActiveCall",
-    "AdapterCall",
-    "ExampleCalls",
-    "LMCall",
     "RunningModule",
     "attach",
     "call_in",
@@ -120,78 +119,6 @@ class RunningModule:
         while module.caller is not None:
             module = module.caller
         return module
-
-
-@dataclass(slots=True)
-class LMCall:
-    """One language model call under way; DSPy's own bookkeeping tells the rest of it here, on its way."""
-
-    language_model: Any
-    model: str
-    span: Span
-    told: list[LMOutcome] = field(default_factory=list)
-    """What DSPy told at the end: once for most calls, as often as an override of the call goes to the original."""
-    requests: list[LMCall] = field(default_factory=list)
-    """What DSPy's own client did for it and nothing in ``told`` has in it yet."""
-    returned: Any = None
-    """Of a request: what DSPy's client returned."""
-    read: Callable[[Any, LMCall], LMOutcome] | None = None
-    """Of a request that returned: what reads it."""
-    from_cache: bool = False
-    """Whether DSPy's cache answered."""
-    stored_usage: Any = None
-    """The usage of a stored reply, which the cache empties before it hands the reply out."""
-    endpoint: str | None = None
-    """The address that DSPy chose for the request."""
-    engine_provider: str | None = None
-    """The provider of an engine that the application made itself, if it is one of DSPy's client."""
-    streams: bool = False
-    """Whether DSPy asks for the reply in chunks."""
-    litellm_stream: Any = None
-    """What LiteLLM hands the chunks out of, if it streams; it keeps what the provider sent."""
-    attempts: int = 1
-    reply: Any = None
-    """The reply whose outcome was told last, before DSPy 3.4."""
-    billed: list[LMOutcome] = field(default_factory=list)
-    """What the provider billed although it failed."""
-    inner: list[LMOutcome] = field(default_factory=list)
-    """The outcomes of language models that this one called, and that nothing in ``told`` has in it yet: a router or a
-    proxy is one call together with them."""
-
-
-@dataclass(slots=True)
-class AdapterCall:
-    """One adapter call under way, and what went wrong in it so far."""
-
-    name: str
-    signature: Any
-    module: RunningModule | None
-    """The module that called it: its span gets the events."""
-    handled: BaseException | None
-    """The exception that the program was handling when the call began, if any."""
-    schema_error: BaseException | None = None
-    """Why it could not build a schema, until it goes on without one."""
-    parse_errors: list[BaseException] = field(default_factory=list)
-    fallbacks: list[BaseException] = field(default_factory=list)
-    """Exceptions that were told of already, as one or the other: each passes several places on its way, and the
-    adapters that an adapter calls."""
-
-
-@dataclass(slots=True)
-class ExampleCalls:
-    """What runs in one example of an evaluation."""
-
-    modules: list[RunningModule] = field(default_factory=list)
-    """Modules that no other module called: the program's first, then the metric's."""
-    metric_error: BaseException | None = None
-    """What the metric raised where DSPy catches it and tells nobody."""
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the metric, or else a module, raised."""
-        if self.metric_error is not None:
-            return self.metric_error
-        return next((module.error for module in self.modules if module.error is not None), None)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from .language_models.token_usage import split_by_modality, token_usage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .context import LMCall
+    from .language_models.lm_calls import LMCall
 
 __all__ = [
     "outcome_of_call_result",

@@ -14,7 +14,7 @@ from .outcomes import with_inner, with_requests
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..context import LMCall
+    from .lm_calls import LMCall
     from .outcomes import LMOutcome
 
 __all__ = ["end_request", "note_told", "parts_of"]

@@ -17,12 +17,13 @@ from opentelemetry.trace import (
 )
 
 from .. import semconv
-from ..context import ActiveCall, ExampleCalls, with_call
+from ..context import ActiveCall, with_call
 from ..locks import ForkSafeLock
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
 from .evaluation_results import ExampleOutcome, emit_result, metric_name, program_run_of, record_score
+from .example_calls import ExampleCalls
 from .optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerTrial
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..context import ActiveCall, AdapterCall, current_call, with_call
+from ..context import ActiveCall, current_call, with_call
+from ..programs.adapter_calls import AdapterCall
 from ..programs.signatures import describe
 from ..spans import EnteredContext, OpenSpan, enter, open_span
 

@@ -17,7 +17,7 @@ from ..optimization.scores import score_of
 
 if TYPE_CHECKING:
     from ..calls import Call
-    from ..context import ExampleCalls
+    from ..optimization.example_calls import ExampleCalls
     from ..telemetry import Telemetry
 
 __all__ = ["BootstrapExampleRecorder", "BootstrapRecorder", "MetricRecorder"]

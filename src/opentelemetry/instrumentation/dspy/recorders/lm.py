@@ -14,9 +14,10 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 
 from .. import semconv
 from ..content.messages import input_messages, output_messages, replied_messages, tool_definitions
-from ..context import ActiveCall, LMCall, current_call, with_call
+from ..context import ActiveCall, current_call, with_call
 from ..language_models.call_parts import parts_of
 from ..language_models.lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
+from ..language_models.lm_calls import LMCall
 from ..language_models.outcomes import outcome_of_parts
 from ..language_models.prices import estimate
 from ..language_models.providers import (

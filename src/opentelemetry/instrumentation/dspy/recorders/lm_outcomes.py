@@ -12,7 +12,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..context import LMCall, current_call, lm_call_under_way
+from ..context import current_call, lm_call_under_way
 from ..language_models.call_parts import note_told
 from ..language_models.native_engine import route_of
 from ..language_models.providers import model_text
@@ -26,6 +26,7 @@ from ..lm_results import (
 )
 
 if TYPE_CHECKING:
+    from ..language_models.lm_calls import LMCall
     from ..patching import Call
     from ..telemetry import Telemetry
 

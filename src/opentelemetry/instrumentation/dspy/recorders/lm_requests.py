@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..context import LMCall, current_call, lm_call_under_way, with_call
+from ..context import current_call, lm_call_under_way, with_call
 from ..language_models.call_parts import end_request
+from ..language_models.lm_calls import LMCall
 from ..lm_results import outcome_of_call_result, outcome_of_reply
 from ..spans import EnteredContext, enter
 

@@ -1,0 +1,28 @@
+"""What runs in one example of an evaluation: its program, what the metric asks, and what they raise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..context import RunningModule
+
+__all__ = ["ExampleCalls"]
+
+
+@dataclass(slots=True)
+class ExampleCalls:
+    """What runs in one example of an evaluation."""
+
+    modules: list[RunningModule] = field(default_factory=list)
+    """Modules that no other module called: the program's first, then the metric's."""
+    metric_error: BaseException | None = None
+    """What the metric raised where DSPy catches it and tells nobody."""
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the metric, or else a module, raised."""
+        if self.metric_error is not None:
+            return self.metric_error
+        return next((module.error for module in self.modules if module.error is not None), None)
