@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import enum
 import json
@@ -36,6 +37,45 @@ class Place(pydantic.BaseModel):
     name: str
     found: datetime.date | None = None
     inside: list[Place] = []
+
+
+@dataclasses.dataclass
+class Reading:
+    """One that does not show all of itself."""
+
+    unit: str
+    values: list[Any] = dataclasses.field(default_factory=list, repr=False)
+
+
+class Gauge:
+    """One that nobody but ``str`` knows to write."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __str__(self) -> str:
+        return f"gauge at {self.value}"
+
+
+class Shouted(str):
+    """A text that is equal to another and is written in capitals."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.upper()
+
+
+class Open(pydantic.BaseModel):
+    """A model that takes more than its fields, and writes what it computes."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    _hidden: int = pydantic.PrivateAttr(default=0)
+
+    @pydantic.computed_field
+    def shown(self) -> int:
+        """What is written of the hidden."""
+        return self._hidden
 
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -173,3 +213,93 @@ def test_demonstrations_that_nobody_can_look_at_beforehand_have_no_version() -> 
     module.demos = numpy.empty(1, dtype=object)
     module.demos[0] = dspy.Example(given="x", made="y")
     assert version(module) == version(predictor(str, "x", as_input=True))
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "changed"),
+    [
+        (Reading("K"), "values", [3]),
+        (Gauge(1), "value", 2),
+        (Open(note="a"), "note", "b"),
+        (Open(), "_hidden", 5),
+    ],
+    ids=["dataclass", "object", "extra of a model", "private of a model"],
+)
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value]], ids=["alone", "listed"])
+def test_a_value_that_is_changed_in_place_is_another_version_whatever_it_shows_of_itself(
+    value: Any, name: str, changed: Any, wrap: Any
+) -> None:
+    value = copy.deepcopy(value)
+    module = predictor(Any, wrap(value), as_input=True)
+    first, first_prompt = version(module), prompt(module, "chat")
+    setattr(value, name, changed)
+    assert (version(module) == first) is (prompt(module, "chat") == first_prompt)
+
+
+def test_a_text_that_is_equal_and_written_in_another_way_is_another_version() -> None:
+    module = predictor(str, "loud", as_input=True)
+    first, first_prompt = version(module), prompt(module, "chat")
+    module.demos = [dspy.Example(given=Shouted("loud"), made="y")]
+    assert prompt(module, "chat") != first_prompt
+    assert version(module) != first
+
+
+def custom_type(text: str) -> Any:
+    class Ticket(dspy.Type):
+        """A type that tells the model what it is."""
+
+        number: int = 0
+
+        @classmethod
+        def description(cls) -> str:
+            return text
+
+        def format(self) -> str:
+            return "ticket"
+
+    return Ticket
+
+
+def mood(document: str | None) -> Any:
+    made = enum.Enum("Mood", {"GOOD": "good", "BAD": "bad"})
+    made.__doc__ = document
+    return made
+
+
+def signature(kind: Any, *, as_input: bool, **properties: Any) -> Any:
+    fields = {
+        "given": (kind if as_input else str, dspy.InputField(**(properties if as_input else {}))),
+        "made": (str if as_input else kind, dspy.OutputField(**({} if as_input else properties))),
+    }
+    return dspy.Signature(fields, "Answer.")
+
+
+@pytest.mark.parametrize("as_input", [True, False], ids=["input", "output"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((custom_type("A ticket."), {}), (custom_type("A ticket of ours."), {})),
+        ((list[custom_type("One.")], {}), (list[custom_type("Two.")], {})),  # type: ignore[misc]
+        ((mood("How one is."), {}), (mood("How somebody feels."), {})),
+        ((str, {"desc": ""}), (str, {})),
+        ((str, {"desc": "short"}), (str, {"desc": "short", "title": "Title"})),
+        ((Optional[int], {}), (int | None, {})),  # noqa: UP045 - as older programs write it
+        ((list[int], {}), (list[float], {})),
+        ((Literal["a", "b"], {}), (Literal["b", "a"], {})),
+    ],
+    ids=["custom type", "custom types", "enum's docstring", "no description", "title", "optional", "list", "literal"],
+)
+def test_a_field_makes_another_version_if_and_only_if_it_is_written_in_another_way(
+    first: tuple[Any, Any], second: tuple[Any, Any], as_input: bool
+) -> None:
+    one = dspy.Predict(signature(first[0], as_input=as_input, **first[1]))
+    other = dspy.Predict(signature(second[0], as_input=as_input, **second[1]))
+    assert (version(one) == version(other)) is (prompt(one, "chat") == prompt(other, "chat"))
+
+
+def test_instructions_whose_lines_end_in_another_way_and_fields_told_in_another_order_are_one_version() -> None:
+    given, made, asked = (str, dspy.InputField()), (str, dspy.OutputField()), (str, dspy.InputField())
+    one = dspy.Predict(dspy.Signature({"given": given, "asked": asked, "made": made}, "Be good.\nBe brief."))
+    other = dspy.Predict(dspy.Signature({"given": given, "made": made, "asked": asked}, "Be good.\r\nBe brief."))
+    assert prompt(one, "chat") == prompt(other, "chat")
+    assert version(one) == version(other)

@@ -143,3 +143,45 @@ def test_the_metric_of_an_optimizer_stays_the_applications_own_function(telemetr
     assert optimizer.metric == judged
     assert optimizer.metric.__name__ == "judged"
     assert vars(optimizer)["metric"] is judged
+
+
+def two_optimizers(metric: Any) -> dict[str, Any]:
+    """Optimizers that catch what a metric raises, without ``Evaluate``."""
+    return {
+        "SIMBA": lambda program: dspy.SIMBA(
+            metric=metric, bsize=2, num_candidates=2, max_steps=1, max_demos=1, num_threads=1
+        ).compile(program, trainset=examples(2)),
+        "Bootstrap": lambda program: BootstrapFewShot(metric=metric, max_errors=10).compile(
+            program, trainset=examples(2)
+        ),
+    }
+
+
+@pytest.mark.parametrize("optimizer", ["SIMBA", "Bootstrap"])
+def test_every_metric_that_raises_is_an_error_of_its_example(telemetry: Recorded, optimizer: str) -> None:
+    def failing(example: dspy.Example, prediction: Any, trace: object = None) -> float:
+        raise ZeroDivisionError("no such scale")
+
+    two_optimizers(failing)[optimizer](Program())
+    spans = telemetry.named("evaluate_example")
+    assert spans != []
+    assert {span.status.description for span in spans} == {"no such scale"}
+    assert {(record.attributes or {}).get("error.type") for record in results(telemetry)} == {"ZeroDivisionError"}
+    assert {record.attributes["gen_ai.evaluation.name"] for record in results(telemetry)} == {"failing"}
+    assert {name_of_span(telemetry, record) for record in results(telemetry)} == {"invoke_workflow Program"}
+
+
+def test_a_program_that_raises_is_its_examples_error_also_where_the_metric_then_raises_over_nothing(
+    telemetry: Recorded,
+) -> None:
+    class Failing(Program):
+        def forward(self, question: str) -> Any:
+            self.answer(question=question)
+            raise LookupError("closed today")
+
+    def compares(example: dspy.Example, prediction: Any, trace: object = None) -> bool:
+        return bool(prediction.answer == example.answer)
+
+    two_optimizers(compares)["SIMBA"](Failing())
+    assert {span.status.description for span in telemetry.named("evaluate_example")} == {"closed today"}
+    assert {(record.attributes or {}).get("error.type") for record in results(telemetry)} == {"LookupError"}

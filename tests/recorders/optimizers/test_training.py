@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -136,3 +137,29 @@ def test_the_avatar_optimizer_evaluates_in_threads_of_its_own(
     ]
     assert len(first) == 8
     assert found[0]["dspy.optimizer.trial.score"] == sum(first) / 8
+
+
+def test_a_metric_that_the_avatar_optimizer_survives_is_an_error_of_its_example(
+    telemetry: Recorded, lm: dspy.LM, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dspy, "TypedPredictor", dspy.Predict, raising=False)
+
+    class Actor(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.actor = dspy.Predict("question -> answer")
+            self.actor_clone = self.actor
+            self.tools: list[Any] = []
+
+        def forward(self, question: str) -> dspy.Prediction:
+            return dspy.Prediction(answer=self.actor(question=question).answer, actions=None)
+
+    def unscaled(example: dspy.Example, prediction: dspy.Prediction) -> float:
+        raise ZeroDivisionError("no such scale")
+
+    model_server.reply = answer
+    with quiet(), contextlib.suppress(ValueError):  # Without any good example it cannot compare, and gives up.
+        dspy.AvatarOptimizer(metric=unscaled, max_iters=1).compile(Actor(), trainset=data(2))
+    spans = telemetry.named("evaluate_example")
+    assert [attributes_of(span)["error.type"] for span in spans] == ["ZeroDivisionError"] * len(spans)
+    assert len(spans) >= 2

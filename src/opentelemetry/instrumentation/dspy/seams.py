@@ -269,14 +269,9 @@ def _optimizer_seams(telemetry: Telemetry) -> list[Seam]:
         Seam(f"{teleprompt}.teleprompt", "Teleprompter", "compile", OptimizerRecorder(telemetry), subclasses=True),
         Seam(f"{teleprompt}.bootstrap", "BootstrapFewShot", "_bootstrap", bootstrap, subclasses=True),
         Seam(f"{teleprompt}.bootstrap", "BootstrapFewShot", "_bootstrap_one_example", example, subclasses=True),
-        Seam(
-            f"{teleprompt}.bootstrap",
-            "BootstrapFewShot",
-            "metric",
-            MetricRecorder(),
-            on_instances=True,
-            within_call=True,
-        ),
+        _metric_seam(f"{teleprompt}.bootstrap", "BootstrapFewShot"),
+        _metric_seam(f"{teleprompt}.simba", "SIMBA"),
+        _metric_seam(f"{teleprompt}.avatar_optimizer", "AvatarOptimizer"),
         Seam(f"{teleprompt}.avatar_optimizer", "AvatarOptimizer", "thread_safe_evaluator", avatar),
         Seam(f"{teleprompt}.avatar_optimizer", "AvatarOptimizer", "process_example", avatar_example),
         Seam(f"{teleprompt}.gepa.gepa_utils", "DspyAdapter", "make_reflective_dataset", JudgeRecorder(), optional=True),
@@ -285,3 +280,8 @@ def _optimizer_seams(telemetry: Telemetry) -> list[Seam]:
     if find_spec("gepa") is not None and find_spec("gepa.core.callbacks") is not None:
         found.append(Seam("gepa", None, "optimize", GEPARecorder(telemetry)))
     return found
+
+
+def _metric_seam(module: str, optimizer: str) -> Seam:
+    """Return the metric that an optimizer keeps, and whose errors it catches."""
+    return Seam(module, optimizer, "metric", MetricRecorder(), on_instances=True, within_call=True)

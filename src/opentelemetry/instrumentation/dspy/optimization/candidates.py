@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..context import current_call
 from ..locks import ForkSafeLock
 from .evaluation_results import ExampleOutcome
 from .evaluations import Evaluation, OpenExample, open_example
@@ -90,7 +91,10 @@ class Candidates:
         score = score_of(result["score"])
         feedback = (result.get("output_metadata") or {}).get("feedback")
         explanation = feedback if isinstance(feedback, str) else None
-        return ExampleOutcome(prediction, Score(score.value, score.label, explanation), failed=prediction is None)
+        calls = current_call().example_calls
+        error = None if calls is None else calls.error
+        is_failed = error is not None or prediction is None
+        return ExampleOutcome(prediction, Score(score.value, score.label, explanation), error, is_failed)
 
     def end(self, error: BaseException | None) -> None:
         """End the trials that examples did not end, because they were not run."""
@@ -107,7 +111,7 @@ class Candidates:
             self.telemetry,
             self.run.optimizer,
             candidate.program,
-            self._free_variable(item, "metric"),
+            vars(self.run.optimizer).get("metric"),
             trial.active,
             trial.context,
             # The trajectories visit an example once for each model.

@@ -22,7 +22,6 @@ class ExampleCalls:
 
     @property
     def error(self) -> BaseException | None:
-        """What the metric, or else a module, raised."""
-        if self.metric_error is not None:
-            return self.metric_error
-        return next((module.error for module in self.modules if module.error is not None), None)
+        """What the program raised, about which a metric may be asked all the same, or else the metric."""
+        program_error = self.modules[0].error if self.modules else None
+        return self.metric_error if program_error is None else program_error

@@ -7,6 +7,9 @@ from typing import Any
 
 __all__ = ["frozen_demo", "listed_demos", "written_demos"]
 
+_BESIDE_FIELDS = ("__pydantic_extra__", "__pydantic_private__")
+"""Where a pydantic model keeps what its ``vars`` lack and its serialization may write."""
+
 
 def listed_demos(demos: Any) -> Sequence[Any] | None:
     """Return demonstrations as a sequence; ``None`` where looking at them would take them from the program."""
@@ -23,23 +26,28 @@ def frozen_demo(demo: Any, fields: Iterable[str]) -> tuple[Any, ...]:
     """Return something that changes when a demonstration does, also one whose values are changed in place."""
     # Straight from the dict inside an Example: its own methods take longer than all the rest, on every call.
     values = [*map(getattr(demo, "_store", demo).get, fields)]
-    return tuple([value if value is None or isinstance(value, str) else _frozen(value) for value in values])
+    return tuple([value if value is None or type(value) is str else _frozen(value) for value in values])
 
 
 def _frozen(value: Any) -> Any:
     """Return the contents of a value; what DSPy's images and files show of themselves is their size alone."""
-    if value is None or isinstance(value, str):
+    kind = type(value)
+    if value is None or kind is str:
         return value
     if isinstance(value, (list, tuple)):
-        return type(value).__name__, *[_frozen(item) for item in value]
+        return kind.__name__, *[_frozen(item) for item in value]
     if isinstance(value, dict):
         return tuple([(_frozen(key), _frozen(item)) for key, item in value.items()])
-    if hasattr(type(value), "model_fields"):
-        return type(value).__name__, _frozen(vars(value))
+    if hasattr(kind, "model_fields"):
+        return kind.__name__, _frozen(vars(value)), *[_frozen(getattr(value, name, None)) for name in _BESIDE_FIELDS]
+    if hasattr(kind, "__dataclass_fields__"):
+        # What a dataclass shows of itself need not be all of it.
+        return kind.__name__, *[_frozen(getattr(value, name, None)) for name in kind.__dataclass_fields__]
     if callable(listing := getattr(value, "tolist", None)):
         # A numpy array shows the ends of itself.
-        return type(value).__name__, _frozen(listing())
-    return type(value).__name__, repr(value)
+        return kind.__name__, _frozen(listing())
+    # Of an object that pydantic does not know an adapter writes ``str``.
+    return kind.__name__, repr(value), str(value)
 
 
 def written_demos(signature: Any, demos: Sequence[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..weak import WeakIdentityMap
 from .demos import frozen_demo as _demo
 from .demos import listed_demos, written_demos
-from .signatures import describe, type_text
+from .signatures import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,20 +100,25 @@ def _field(name: str, field: Any) -> tuple[Any, ...]:
 
 
 def _digest(template: _Template, signature: Any, demos: Sequence[Any]) -> str:
-    outputs = signature.output_fields
-    fields = [(name, _type(annotation, name in outputs), *rest) for name, annotation, *rest in template.fields]
-    content = [inspect.cleandoc(template.instructions), fields, written_demos(signature, demos)]
-    text = json.dumps(content, ensure_ascii=False, default=str)
+    fields = [_written_fields(signature.input_fields), _written_fields(signature.output_fields)]
+    # As Adapter.format_task_description reads it: DSPy writes the lines, whatever ended them.
+    instructions = inspect.cleandoc(template.instructions).splitlines()
+    text = json.dumps([instructions, fields, written_demos(signature, demos)], ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:VERSION_LENGTH]
 
 
-def _type(annotation: Any, is_output: bool) -> list[Any]:
-    """Return what an adapter tells the model of a type: its name, and of an output the schema that it must keep to."""
-    from pydantic import TypeAdapter  # DSPy's signatures are made of it.
+def _written_fields(fields: dict[str, Any]) -> list[Any]:
+    """Return what adapters write of fields: names, types and descriptions, and what an output must keep to."""
+    from dspy.adapters.utils import get_field_description_string  # DSPy is loaded, or there were no predictor
 
-    if not is_output:
-        return [type_text(annotation)]
+    return [get_field_description_string(fields), [_note(name, field) for name, field in fields.items()]]
+
+
+def _note(name: str, field: Any) -> str:
+    from dspy.adapters.utils import translate_field_type
+
     try:
-        return [type_text(annotation), TypeAdapter(annotation).json_schema()]
+        note: str = translate_field_type(name, field)
     except Exception:  # noqa: BLE001 - not every type has a schema, and pydantic has many ways to say so
-        return [type_text(annotation)]
+        return name
+    return note

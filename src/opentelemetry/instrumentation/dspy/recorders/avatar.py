@@ -39,7 +39,7 @@ class AvatarEvaluationRecorder:
             self._telemetry,
             optimizer,
             arguments["actor"],
-            optimizer.metric,
+            vars(optimizer).get("metric"),
             trial.active,
             trial.context,
             is_copied=True,
@@ -89,12 +89,11 @@ class AvatarExampleRecording:
         self._opened = opened
 
     def finish(self, result: Any) -> None:
-        """End the span with the score; an error, which is caught, leaves no prediction."""
-        if isinstance(result, tuple):
-            _, prediction, score = result
-            self._opened.end(ExampleOutcome(prediction, score_of(score), failed=prediction is None))
-        else:
-            self._opened.end(ExampleOutcome(score=score_of(result)))
+        """End the span with the score, and with the error that was caught and counts 0."""
+        error = self._opened.calls.error
+        _, prediction, score = result if isinstance(result, tuple) else (None, None, result)
+        is_failed = error is not None or (isinstance(result, tuple) and prediction is None)
+        self._opened.end(ExampleOutcome(prediction, score_of(score), error, is_failed))
 
     def fail(self, error: BaseException) -> None:
         """End the span with the error."""

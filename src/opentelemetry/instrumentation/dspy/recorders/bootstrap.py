@@ -111,7 +111,7 @@ class BootstrapExampleRecording:
 
 
 class MetricRecorder:
-    """Notes what the metric of a bootstrapping optimizer raises: DSPy catches it, counts it and goes on."""
+    """Notes what the metric of an optimizer that asks it itself raises: DSPy catches it and goes on."""
 
     def begin(self, call: Call) -> MetricRecording | None:
         """Find the example that the metric is asked about; anybody else who calls it is left alone."""
