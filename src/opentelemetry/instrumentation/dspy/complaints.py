@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Complaints"]
+__all__ = ["Complaints", "without_text"]
 
 _logger = logging.getLogger(__name__)
 

@@ -53,8 +53,8 @@ __all__ = [
 _CALL_KEY = context_api.create_key("opentelemetry.instrumentation.dspy.call")
 
 
-MAX_REPLIES = 16
-"""Replies that are remembered while an outermost module runs."""
+MAX_EXCHANGED = 256
+"""Calls of language models, tools and retrievers whose values are remembered while an outermost module runs."""
 
 
 @dataclass(slots=True)
@@ -78,8 +78,9 @@ class RunningModule:
     """Language model calls inside an outermost module that were answered."""
     response_id: str | None = None
     """Of the latest of them."""
-    replies: deque[Any] | None = None
-    """What language models answered latest inside an outermost module, for the text of an error not to quote it."""
+    exchanged: deque[Any] | None = None
+    """What language models, tools and retrievers were given and answered latest inside an outermost module, for the
+    text of an error not to quote it."""
     _path: str | None = None
     _located: bool = False
 
@@ -89,12 +90,12 @@ class RunningModule:
         outermost.answers += 1
         outermost.response_id = response_id
 
-    def remember_reply(self, outputs: Any) -> None:
-        """Note what a language model answered, at the outermost module."""
+    def remember(self, *values: Any) -> None:
+        """Note what a call inside was given and what it answered, at the outermost module."""
         outermost = self.outermost
-        if outermost.replies is None:
-            outermost.replies = deque(maxlen=MAX_REPLIES)
-        outermost.replies.append(outputs)
+        if outermost.exchanged is None:
+            outermost.exchanged = deque(maxlen=MAX_EXCHANGED)
+        outermost.exchanged.append(values)
 
     @property
     def path(self) -> str | None:
@@ -160,6 +161,11 @@ class ActiveCall:
     """What this call was given, for the text of an error not to quote it; of this call alone."""
     steps: list[str] | None = None
     """The methods that this call went on with so far, of its own object; of this call alone."""
+
+    def remember(self, *answered: Any) -> None:
+        """Note what this call was given and what it answered, for the texts of errors of the modules around it."""
+        if self.module is not None:
+            self.module.remember(self.given, *answered)
 
     def goes_on_with(self, step: str) -> bool:
         """Note that the call goes on with a method of its own object; false where it did before, or began with it."""

@@ -19,8 +19,8 @@ from .error_texts.known_values import (
     environment_credentials,
     texts_in,
     without_credentials,
-    without_values,
 )
+from .error_texts.quotations import without_values
 from .error_texts.rewriting import text_of, without_content
 from .secrets import without_secrets
 
@@ -37,6 +37,9 @@ MAX_LENGTH = 4_096
 MAX_TOLD = 8
 """Exceptions whose texts are kept while their outermost call runs."""
 
+MAX_CREDENTIALS = 256
+"""Credentials of failed calls that are kept as long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -51,16 +54,27 @@ class Surroundings:
     asks_server: bool = False
     """Whether the call asks a server, which says in words of its own what is wrong."""
     told: ToldErrors | None = None
-    """What was told of the same exceptions by the calls inside, which knew their own values."""
+    """What was told of the same exceptions by the calls inside, which knew their own values and credentials."""
 
 
 class ToldErrors:
-    """The texts of the latest exceptions of one outermost call: each passes many calls on its way out."""
+    """The texts of the latest exceptions of one outermost call, each of which passes many calls on its way out.
 
-    __slots__ = ("_texts",)
+    Calls further out know nothing of the client that failed, and its key must not come up in their texts either.
+    """
+
+    __slots__ = ("_credentials", "_texts")
 
     def __init__(self) -> None:
         self._texts: deque[tuple[BaseException, str]] = deque(maxlen=MAX_TOLD)
+        self._credentials: dict[str, None] = {}
+
+    def credentials(self, known: Collection[str]) -> list[str]:
+        """Return the credentials that a failed call knows, with those of the calls that failed before it."""
+        for credential in known:
+            if len(self._credentials) < MAX_CREDENTIALS:
+                self._credentials.setdefault(credential)
+        return [*self._credentials, *known]
 
     def of(self, error: BaseException) -> str | None:
         """Return what was told of an exception, if anything was."""
@@ -88,6 +102,8 @@ class ErrorTexts:
             return ""
         text = text_of(error) if self.with_content() else self._without_content(error, around)
         credentials = [text for settings in around.settings for text in credentials_in(settings)]
+        if around.told is not None:
+            credentials = around.told.credentials(credentials)
         text = without_secrets(without_credentials(text[: 4 * MAX_LENGTH], [*credentials, *environment_credentials()]))
         if self.redaction is not None and text:
             text = self.redaction.text(text, "error")

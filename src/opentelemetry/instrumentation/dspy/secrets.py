@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["SECRET", "is_secret_name", "without_secrets"]
+__all__ = ["SECRET", "is_secret_name", "is_secret_parameter", "without_secrets"]
 
 SECRET = "[secret]"
 
@@ -141,6 +141,11 @@ def is_secret_name(name: str) -> bool:
     return words[-1] == "tokens" and before in _TOKENS_OF
 
 
+def is_secret_parameter(name: str) -> bool:
+    """Return whether what stands under a name in the query of a URL is a secret."""
+    return name.lower() in _IN_A_QUERY or is_secret_name(name)
+
+
 def without_secrets(text: str) -> str:
     """Return a text without what is called a secret in it or has the shape of one."""
     text = _SHAPES.sub(SECRET, text)
@@ -152,8 +157,7 @@ def without_secrets(text: str) -> str:
 
 def _without_parameter(found: re.Match[str]) -> str:
     mark, name, value = found.groups()
-    secret = name.lower() in _IN_A_QUERY or is_secret_name(name)
-    return f"{mark}{name}={SECRET if secret else value}"
+    return f"{mark}{name}={SECRET if is_secret_parameter(name) else value}"
 
 
 def _without_named(found: re.Match[str]) -> str:

@@ -24,8 +24,9 @@ def surroundings_in(context: Context) -> Surroundings:
     call = call_in(context)
     modules = [*_outwards(call.module)]
     values: list[Any] = [call.given, *(module.given for module in modules)]
-    if modules and modules[-1].replies is not None:
-        values.extend([*modules[-1].replies])
+    # The metric of an evaluation runs after the program, which is no module around it.
+    beside = [] if call.example_calls is None else [*call.example_calls.modules]
+    values += [part for module in (*modules[-1:], *beside) for part in reversed([*(module.exchanged or ())])]
     return Surroundings(values, _settings(call, modules), _names(call, modules), call.asks_server, call.told)
 
 
@@ -39,6 +40,8 @@ def _settings(call: ActiveCall, modules: list[RunningModule]) -> list[Any]:
     clients = [call.instance]
     if call.language_model_call is not None:
         clients.append(call.language_model_call.language_model)
+    # A module may quote the settings of the language model that it was given for its own.
+    clients += [read(module.instance, "lm") for module in modules]
     own = [attributes for client in clients if isinstance(attributes := read(client, "__dict__"), dict)]
     given = [part for given in (call.given, *(module.given for module in modules)) for part in given]
     return [*own, *(part for part in given if isinstance(part, Mapping))]

@@ -1,27 +1,24 @@
-"""Values that a call was given or answered with, cut out of a text wherever it quotes one, in part or in whole."""
+"""Texts that a call was given or answered with, and the credentials in settings and environment."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..reading import is_kind, is_mapping
-from ..secrets import SECRET, is_secret_name
+from ..secrets import SECRET, is_secret_name, is_secret_parameter
+from .quotations import RUN, without_runs
 
-__all__ = ["credentials_in", "environment_credentials", "texts_in", "without_credentials", "without_values"]
-
-RUN = 12
-"""So many characters in a row that are also in a value are a quotation of it."""
-
-SHORTEST = 3
-"""A value of fewer characters is cut only where it stands in quotes."""
+__all__ = ["credentials_in", "environment_credentials", "texts_in", "without_credentials"]
 
 MAX_TEXTS = 400
-MAX_CHARACTERS = 400_000
 MAX_DEPTH = 6
+
+MAX_ADDRESS = 4_096
+"""Characters of a text that may be a URL."""
 
 
 def texts_in(value: Any) -> list[str]:
@@ -60,70 +57,44 @@ def _parts(value: Any) -> Iterable[Any]:
     return [*inner.values()] if isinstance(inner, dict) and not isinstance(value, type) else ()
 
 
-def without_values(text: str, values: Iterable[str]) -> str:
-    """Return a text without the values, and without what it quotes of them."""
-    runs: set[str] = set()
-    left = MAX_CHARACTERS
-    for value in dict.fromkeys(values):
-        if not value or left <= 0:
-            continue
-        for form in {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
-            text = _without_form(text, form, runs, left)
-            left -= len(form)
-    return _without_runs(text, runs) if runs else text
-
-
-def _without_form(text: str, form: str, runs: set[str], left: int) -> str:
-    if len(form) >= RUN:
-        if form in text:
-            text = text.replace(form, f"[{len(form)} characters]")
-        runs.update(form[start : start + RUN] for start in range(min(len(form), left) - RUN + 1))
-        return text
-    for quote in ("'", '"', "`"):
-        text = text.replace(f"{quote}{form}{quote}", f"{quote}…{quote}")
-    return _without_word(text, form) if len(form) >= SHORTEST else text
-
-
-def _without_word(text: str, word: str) -> str:
-    start = text.find(word)
-    while start >= 0:
-        end = start + len(word)
-        before, after = text[start - 1 : start], text[end : end + 1]
-        if not (before.isalnum() or after.isalnum() or before == "_" or after == "_"):
-            text = f"{text[:start]}…{text[end:]}"
-            end = start + 1
-        start = text.find(word, end)
-    return text
-
-
-def _without_runs(text: str, runs: set[str]) -> str:
-    """Cut what belongs to a run; a window of that length is looked up at each place."""
-    kept: list[str] = []
-    quoted_until = 0
-    for place in range(len(text)):
-        if text[place : place + RUN] in runs:
-            quoted_until = place + RUN
-        if place >= quoted_until:
-            kept.append(text[place])
-        elif not kept or kept[-1] != "…":
-            kept.append("…")
-    return "".join(kept)
-
-
 def credentials_in(settings: Any) -> list[str]:
-    """Return the values in the settings of a client that are secrets by their names, and all of its headers."""
+    """Return the secrets in the settings of a client, by their names, in its addresses, and all of its headers."""
     found: list[str] = []
     for name, value in [*settings.items()] if is_mapping(settings) else ():
-        if isinstance(name, str) and (is_secret_name(name) or "header" in name.lower()):
+        if is_kind(name, str) and (is_secret_name(name) or "header" in name.lower()):
             found += texts_in(list(value.values()) if is_mapping(value) else value)
         elif is_mapping(value):
             found += credentials_in(value)
+        elif is_kind(value, str):
+            found += _credentials_of_address(value)
     return found
 
 
 def environment_credentials() -> list[str]:
-    """Return the values of environment variables that are secrets by their names."""
-    return [value for name, value in os.environ.items() if is_secret_name(name)]
+    """Return the values of environment variables that are secrets by their names, and those in addresses."""
+    return [
+        credential
+        for name, value in os.environ.items()
+        for credential in ([value] if is_secret_name(name) else _credentials_of_address(value))
+    ]
+
+
+def _credentials_of_address(address: str) -> list[str]:
+    """Return what a URL has before its host and in the parameters that are called keys, as it is written and decoded.
+
+    A client may tell the host of a failed connection without the scheme by which it would be known for a URL.
+    """
+    if "://" not in address or len(address) > MAX_ADDRESS:
+        return []
+    try:
+        parts = urlsplit(address)
+        user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+        parameters = [value for name, value in parse_qsl(parts.query) if is_secret_parameter(name)]
+        raw = [pair.partition("=")[2] for pair in parts.query.split("&") if is_secret_parameter(pair.partition("=")[0])]
+    except ValueError:
+        return []
+    secret = password or user
+    return [text for text in (secret, unquote(secret), *parameters, *raw) if text]
 
 
 def without_credentials(text: str, credentials: Iterable[str]) -> str:
@@ -132,5 +103,5 @@ def without_credentials(text: str, credentials: Iterable[str]) -> str:
         if len(credential) >= 4:
             text = text.replace(credential, SECRET)
         if len(credential) >= 2 * RUN:
-            text = _without_runs(text, {credential[:RUN], credential[-RUN:]})
+            text = without_runs(text, {credential[:RUN], credential[-RUN:]})
     return text

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ..complaints import without_text
 from ..openings import Openings
 from .evaluation_results import ExampleOutcome
 
@@ -76,5 +77,5 @@ def _complain(error: Exception) -> None:
         _logger.warning(
             "The span of an example failed; the evaluation goes on without it. Further failures of this kind are not "
             "logged.",
-            exc_info=error,
+            exc_info=without_text(error),
         )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import ToolInvocation
 
     from ..calls import Call
+    from ..context import ActiveCall
     from ..spans import EnteredContext
     from ..telemetry import Telemetry
 
@@ -56,7 +57,7 @@ class InterpreterRecorder:
                 context=with_call(active),
             )
         )
-        recording = InterpreterRecording(self._telemetry, opened)
+        recording = InterpreterRecording(self._telemetry, opened, active)
         if opened.is_recording:
             opened.attributes.update(active.attributes)
             if active.conversation_id is not None:
@@ -69,11 +70,12 @@ class InterpreterRecorder:
 class InterpreterRecording:
     """One execution under way."""
 
-    __slots__ = ("_opened", "_telemetry")
+    __slots__ = ("_active", "_opened", "_telemetry")
 
-    def __init__(self, telemetry: Telemetry, opened: OpenInvocation[ToolInvocation]) -> None:
+    def __init__(self, telemetry: Telemetry, opened: OpenInvocation[ToolInvocation], active: ActiveCall) -> None:
         self._telemetry = telemetry
         self._opened = opened
+        self._active = active
 
     def describe(self, call: Call) -> None:
         """Set the code, and the variables that it is given."""
@@ -83,6 +85,7 @@ class InterpreterRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of code that ran; what it submits at its end is what it returns."""
+        self._active.remember(result)
         try:
             if self._opened.is_recording and self._telemetry.content.captured:
                 # DSPy's own class; one of the application's may have the name and nothing else in common with it.
@@ -93,6 +96,7 @@ class InterpreterRecording:
 
     def fail(self, error: BaseException) -> None:
         """End the span of code that failed, or of an interpreter that did."""
+        self._active.remember()
         self._opened.end(error)
 
 

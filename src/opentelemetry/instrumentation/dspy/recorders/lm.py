@@ -137,7 +137,7 @@ class LMRecording:
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
         if self._active.module is not None:
-            self._active.module.remember_reply(result)
+            self._active.module.remember(result)
         self._end(None, result)
 
     def fail(self, error: BaseException) -> None:

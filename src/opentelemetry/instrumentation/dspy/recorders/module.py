@@ -183,7 +183,7 @@ class ModuleRecording:
             remember_span(result, self._opened.span.get_span_context())
             self._note_for_agents(result)
             if self._active.module is not None and self._active.module.caller is not None:
-                self._active.module.remember_reply(result)
+                self._active.module.remember(result)
             if self._opened.is_recording and self._telemetry.content.captured:
                 self._record_content(result, "output")
         finally:

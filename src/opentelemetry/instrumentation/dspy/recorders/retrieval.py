@@ -88,6 +88,7 @@ class RetrievalRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of a search that returned."""
+        self._active.remember(result)
         try:
             if self._opened.is_recording:
                 self._record(result)
@@ -96,6 +97,7 @@ class RetrievalRecording:
 
     def fail(self, error: BaseException) -> None:
         """End the span of a search that an exception ended."""
+        self._active.remember()
         self._opened.end(error)
 
     def _record(self, result: Any) -> None:

@@ -106,8 +106,7 @@ class ToolRecording:
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
-        if self._active.module is not None:
-            self._active.module.remember_reply(result)
+        self._active.remember(result)
         try:
             if self._content.captured and self._opened.is_recording and not inspect.isawaitable(result):
                 self._opened.invocation.tool_result = self._content.value(result, "tool")
@@ -116,6 +115,7 @@ class ToolRecording:
 
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended; the agent may well go on."""
+        self._active.remember()
         self._opened.end(error)
 
 
