@@ -15,12 +15,12 @@ from opentelemetry import context as context_api
 from opentelemetry.instrumentation.dspy.context import (
     NO_CALL,
     ActiveCall,
-    RunningModule,
     attach,
     current_call,
     detach,
     with_call,
 )
+from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
 from opentelemetry.instrumentation.dspy.usage import UsageScope
 
 if TYPE_CHECKING:

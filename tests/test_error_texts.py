@@ -11,6 +11,7 @@ import dspy
 import pytest
 from dspy.utils import DummyLM
 from model_server import Failure
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler, SamplingResult
 
 from opentelemetry.instrumentation.dspy.error_texts.known_values import credentials_in
 from opentelemetry.instrumentation.dspy.error_texts.quotations import without_values
@@ -72,6 +73,51 @@ def test_a_key_is_in_no_text_of_the_modules_around_the_model(
         Asking(retold)(question="Which?")
     assert leaks(telemetry, KEY, "tenant-orchid-5") == []
     assert "No access for [secret]" in (telemetry.span("invoke_workflow Asking").status.description or "")
+
+
+class WithoutChat(Sampler):
+    """Samples all but the spans of language model calls."""
+
+    def should_sample(self, parent_context: Any, trace_id: int, name: str, *others: Any, **more: Any) -> SamplingResult:
+        sampler = ALWAYS_OFF if name.startswith("chat ") else ALWAYS_ON
+        return sampler.should_sample(parent_context, trace_id, name, *others, **more)
+
+    def get_description(self) -> str:
+        return "WithoutChat"
+
+
+def test_a_key_that_a_call_knows_whose_own_span_is_not_sampled(
+    start_telemetry: StartTelemetry, model_server: ModelServer
+) -> None:
+    telemetry = start_telemetry(sampler=WithoutChat())
+    model_server.fail_when(lambda request: True, Failure(500, f"No access for {KEY}."))
+    lm = dspy.LM("openai/gpt-4o-mini", api_base=model_server.url, api_key=KEY, cache=False, num_retries=0)
+    with dspy.context(lm=lm), pytest.raises(Exception, match="No access"):
+        Asking("unchained")(question="Which?")
+    assert [span.name for span in telemetry.spans if span.name.startswith("chat")] == []
+    assert leaks(telemetry, KEY) == []
+    assert "No access for [secret]" in (telemetry.span("invoke_workflow Asking").status.description or "")
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF], ids=["sampled", "not sampled"])
+def test_the_text_of_an_error_is_read_only_where_a_span_can_tell_it(
+    start_telemetry: StartTelemetry, sampler: Sampler
+) -> None:
+    class CountingError(Exception):
+        read = 0
+
+        def __str__(self) -> str:
+            CountingError.read += 1
+            return "no such thing"
+
+    class Failing(dspy.Module):  # type: ignore[misc]
+        def forward(self) -> None:
+            raise CountingError
+
+    start_telemetry(sampler=sampler)
+    with pytest.raises(CountingError):
+        Failing()()
+    assert (CountingError.read > 0) == (sampler is ALWAYS_ON)
 
 
 def test_a_key_of_a_model_that_a_module_holds(telemetry: Recorded) -> None:

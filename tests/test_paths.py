@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opentelemetry.instrumentation.dspy.context import RunningModule
 from opentelemetry.instrumentation.dspy.programs import paths
 from opentelemetry.instrumentation.dspy.programs.paths import path_of
+from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
 
 if TYPE_CHECKING:
     from recorded import Recorded

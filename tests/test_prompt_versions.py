@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opentelemetry.instrumentation.dspy.context import RunningModule
 from opentelemetry.instrumentation.dspy.programs.prompts import prompt_version
+from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
 
 if TYPE_CHECKING:
     from pathlib import Path

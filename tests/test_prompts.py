@@ -13,8 +13,8 @@ import dspy
 import pydantic
 import pytest
 
-from opentelemetry.instrumentation.dspy.context import RunningModule
 from opentelemetry.instrumentation.dspy.programs.prompts import prompt_name, prompt_version
+from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ QUESTION = "question -> answer"
 PROGRAM = """
 import dspy
 from typing import Literal
-from opentelemetry.instrumentation.dspy.context import RunningModule
+from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
 from opentelemetry.instrumentation.dspy.programs.prompts import prompt_version
 
 class Verdict(dspy.Signature):

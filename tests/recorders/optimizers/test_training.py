@@ -105,21 +105,24 @@ def test_reinforcement_is_a_run_with_its_evaluations(
     assert run["dspy.usage.task.lm_calls"] == 3 * 3 + 2 * 4
 
 
+class Actor(dspy.Module):  # type: ignore[misc]
+    """An agent as AvatarOptimizer takes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actor = dspy.Predict("question -> answer")
+        self.actor_clone = self.actor
+        self.tools: list[Any] = []
+
+    def forward(self, question: str) -> dspy.Prediction:
+        return dspy.Prediction(answer=self.actor(question=question).answer, actions=None)
+
+
 def test_the_avatar_optimizer_evaluates_in_threads_of_its_own(
     telemetry: Recorded, lm: dspy.LM, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # AvatarOptimizer asks for a predictor class that DSPy 2.6 and later no longer have.
     monkeypatch.setattr(dspy, "TypedPredictor", dspy.Predict, raising=False)
-
-    class Actor(dspy.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.actor = dspy.Predict("question -> answer")
-            self.actor_clone = self.actor
-            self.tools: list[Any] = []
-
-        def forward(self, question: str) -> dspy.Prediction:
-            return dspy.Prediction(answer=self.actor(question=question).answer, actions=None)
 
     model_server.reply = answer
     with quiet():
@@ -143,16 +146,6 @@ def test_a_metric_that_the_avatar_optimizer_survives_is_an_error_of_its_example(
     telemetry: Recorded, lm: dspy.LM, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dspy, "TypedPredictor", dspy.Predict, raising=False)
-
-    class Actor(dspy.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.actor = dspy.Predict("question -> answer")
-            self.actor_clone = self.actor
-            self.tools: list[Any] = []
-
-        def forward(self, question: str) -> dspy.Prediction:
-            return dspy.Prediction(answer=self.actor(question=question).answer, actions=None)
 
     def unscaled(example: dspy.Example, prediction: dspy.Prediction) -> float:
         raise ZeroDivisionError("no such scale")

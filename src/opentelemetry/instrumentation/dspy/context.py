@@ -6,7 +6,6 @@ meet nowhere else.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from opentelemetry import context as context_api
 
 from .blocks import INNERMOST_BLOCK, lies_in
 from .errors import ToldErrors
-from .programs.paths import path_of
 from .usage import joined
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
     from .blocks import Block
@@ -33,14 +30,12 @@ if TYPE_CHECKING:
     from .optimization.example_calls import ExampleCalls
     from .optimization.optimizer_runs import OptimizerPlace
     from .programs.adapter_calls import AdapterCall
-    from .programs.agents import AgentRun
-    from .programs.attempts import Attempts
+    from .programs.running_modules import RunningModule
     from .retrieving.embedding_calls import EmbeddingCall
     from .usage import UsageScope
 
 __all__ = [
     "ActiveCall",
-    "RunningModule",
     "attach",
     "call_in",
     "current_call",
@@ -51,75 +46,6 @@ __all__ = [
 ]
 
 _CALL_KEY = context_api.create_key("opentelemetry.instrumentation.dspy.call")
-
-
-MAX_EXCHANGED = 256
-"""Calls of language models, tools and retrievers whose values are remembered while an outermost module runs."""
-
-
-@dataclass(slots=True)
-class RunningModule:
-    """A module whose call is under way, and the running module that called it."""
-
-    instance: Any
-    caller: RunningModule | None
-    arguments: Mapping[str, Any]
-    """Keyword arguments of the call: a predictor takes ``signature`` and ``demos`` from them before its own."""
-    span: Span | None = None
-    attempts: Attempts | None = None
-    """What it has tried so far, where it is one that runs another module several times."""
-    agent: AgentRun | None = None
-    """What it has done so far, where it is an agent."""
-    given: Sequence[Any] = ()
-    """Positional and keyword arguments of the call."""
-    error: BaseException | None = None
-    """What ended its call, if that failed."""
-    answers: int = 0
-    """Language model calls inside an outermost module that were answered."""
-    response_id: str | None = None
-    """Of the latest of them."""
-    exchanged: deque[Any] | None = None
-    """What language models, tools and retrievers were given and answered latest inside an outermost module, for the
-    text of an error not to quote it."""
-    _path: str | None = None
-    _located: bool = False
-
-    def note_answer(self, response_id: str | None) -> None:
-        """Note, at the outermost module, that a language model answered."""
-        outermost = self.outermost
-        outermost.answers += 1
-        outermost.response_id = response_id
-
-    def remember(self, *values: Any) -> None:
-        """Note what a call inside was given and what it answered, at the outermost module."""
-        outermost = self.outermost
-        if outermost.exchanged is None:
-            outermost.exchanged = deque(maxlen=MAX_EXCHANGED)
-        outermost.exchanged.append(values)
-
-    @property
-    def path(self) -> str | None:
-        """Attribute path from the outermost running module, ``None`` for that one and where there is none."""
-        if not self._located:
-            self._path = path_of(self.instance, self.caller)
-            self._located = True
-        return self._path
-
-    @property
-    def nearest_agent(self) -> AgentRun | None:
-        """The agent that this module is, or the innermost one that runs it."""
-        module: RunningModule | None = self
-        while module is not None and module.agent is None:
-            module = module.caller
-        return None if module is None else module.agent
-
-    @property
-    def outermost(self) -> RunningModule:
-        """The first module of the chain of callers."""
-        module = self
-        while module.caller is not None:
-            module = module.caller
-        return module
 
 
 @dataclass(slots=True)

@@ -10,9 +10,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.util.genai.types import Error
-from opentelemetry.util.genai.utils import fq_exception_type
-
 from .encodable import encodable
 from .error_texts.known_values import (
     credentials_in,
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
     from .redaction import Redaction
 
-__all__ = ["ErrorTexts", "Surroundings", "ToldErrors", "error_of", "message_of", "tell_errors_by"]
+__all__ = ["ErrorTexts", "Surroundings", "ToldErrors", "message_of", "tell_errors_by"]
 
 MAX_LENGTH = 4_096
 """Characters of a message."""
@@ -131,11 +128,6 @@ _told_by = [ErrorTexts()]
 def tell_errors_by(texts: ErrorTexts) -> None:
     """Set how errors are told from now on; there is one instrumentation in a process."""
     _told_by[0] = texts
-
-
-def error_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> Error:
-    """Return an exception as util-genai takes it."""
-    return Error(message_of(error, around), fq_exception_type(error), error)
 
 
 def message_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> str:

@@ -9,18 +9,25 @@ system is no more a caller than a call through us. Tracebacks show these frames 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .handlers import CallHandler
+    from .calls import Recording
 
 __all__ = ["call_async", "call_sync"]
 
 
+class Handler(Protocol):
+    """Whoever is to record calls."""
+
+    def begin(self, instance: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]) -> Recording | None:
+        """Begin to record a call; ``None`` where it is not to be recorded."""
+
+
 def call_sync(
-    handler: CallHandler,
+    handler: Handler,
     wrapped: Callable[..., Any],
     instance: Any,
     arguments: tuple[Any, ...],
@@ -40,7 +47,7 @@ def call_sync(
 
 
 async def call_async(
-    handler: CallHandler,
+    handler: Handler,
     wrapped: Callable[..., Awaitable[Any]],
     instance: Any,
     arguments: tuple[Any, ...],

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-import wrapt
 from opentelemetry.context import get_current
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.util.genai.invocation import GenAIInvocation
+from opentelemetry.util.genai.types import Error
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .context import attach, detach
-from .errors import error_of, message_of
+from .errors import message_of
+from .held_spans import HeldSpan
 from .openings import note
-from .surroundings import surroundings_in
+from .surroundings import is_recorded_around, surroundings_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,19 +25,12 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, Span, Tracer
 
-    _ObjectProxy = wrapt.ObjectProxy[Any]
-else:
-    # wrapt's classes take parameters in their stubs alone.
-    _ObjectProxy = wrapt.ObjectProxy
-
 __all__ = [
     "EnteredContext",
-    "HeldSpan",
     "OpenInvocation",
     "OpenSpan",
     "enter",
     "finish_span",
-    "hold_end",
     "open_invocation",
     "open_span",
 ]
@@ -61,6 +54,12 @@ class OpenSpan:
         """Whether attributes reach anybody; no work should be done for them where they do not."""
         return self.span.is_recording()
 
+    def hold(self) -> HeldSpan:
+        """Put off the end of the span; whoever asks has to let it go."""
+        held = HeldSpan(self.span)
+        self.span = cast("Span", held)
+        return held
+
     def end(self, error: BaseException | None) -> None:
         """End the span, with the status of the error if one ended the call, and leave its context.
 
@@ -72,6 +71,8 @@ class OpenSpan:
         try:
             if self.span.is_recording():
                 finish_span(self.span, self.attributes, error, self.context)
+            elif error is not None:
+                _text_of(error, self.span, self.context)
         finally:
             try:
                 self.span.end()
@@ -108,6 +109,12 @@ class OpenInvocation(Generic[Invocation]):
         """Whether attributes reach anybody; no work should be done for them where they do not."""
         return self.invocation.span.is_recording()
 
+    def hold(self) -> HeldSpan:
+        """Put off the end of the span; whoever asks has to let it go."""
+        held = HeldSpan(self.invocation.span)
+        self.invocation.span = cast("Span", held)
+        return held
+
     def end(self, error: BaseException | None) -> None:
         """End the invocation, failed if an error ended the call, and leave its context.
 
@@ -120,7 +127,8 @@ class OpenInvocation(Generic[Invocation]):
             if error is None:
                 self.invocation.stop()
             else:
-                self.invocation.fail(error_of(error, surroundings_in(self.context)))
+                text = _text_of(error, self.invocation.span, self.context)
+                self.invocation.fail(Error(text, fq_exception_type(error), error))
         except BaseException:
             self._end_span(error)
             raise
@@ -166,9 +174,19 @@ def finish_span(span: Span, attributes: dict[str, Any], error: BaseException | N
     try:
         if error is not None:
             attributes[ERROR_TYPE] = fq_exception_type(error)
-            span.set_status(Status(StatusCode.ERROR, message_of(error, surroundings_in(context))))
+            span.set_status(Status(StatusCode.ERROR, _text_of(error, span, context)))
     finally:
         span.set_attributes(attributes)
+
+
+def _text_of(error: BaseException, span: Span, context: Context) -> str:
+    """Return what may be told of the error, nothing where no span records that could tell it.
+
+    A sampler may drop this span and not those around it: their texts must not hold what only this call knows of.
+    """
+    if span.is_recording() or is_recorded_around(context):
+        return message_of(error, surroundings_in(context))
+    return ""
 
 
 def open_span(
@@ -199,38 +217,3 @@ def open_invocation(invocation: Invocation, context: Context | None = None) -> O
     opened = OpenInvocation(invocation, owns_span, attach(invocation.context if context is None else context))
     note(opened)
     return opened
-
-
-class HeldSpan(_ObjectProxy):
-    """A span whose end is put off: it takes attributes until it is let go, and ends with the time it was told to end.
-
-    All else is the span's own.
-    """
-
-    def __init__(self, span: Span) -> None:
-        super().__init__(span)
-        self._self_held = True
-        self._self_ended_at: int | None = None
-
-    def end(self, end_time: int | None = None) -> None:
-        """Note the time, in nanoseconds since the epoch, by default now; end only if the span was let go before."""
-        self._self_ended_at = time.time_ns() if end_time is None else end_time
-        if not self._self_held:
-            self.__wrapped__.end(self._self_ended_at)
-
-    def let_go(self) -> None:
-        """End the span if it was told to end; from now on it ends when it is told to."""
-        self._self_held = False
-        if self._self_ended_at is not None:
-            self.__wrapped__.end(self._self_ended_at)
-
-
-def hold_end(opened: OpenSpan | OpenInvocation[Any]) -> HeldSpan:
-    """Put off the end of an open span; whoever asks has to let it go."""
-    held = HeldSpan(opened.span)
-    span = cast("Span", held)
-    if isinstance(opened, OpenSpan):
-        opened.span = span
-    else:
-        opened.invocation.span = span
-    return held

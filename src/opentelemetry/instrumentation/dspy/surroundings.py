@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from .context import ActiveCall, RunningModule
+    from .context import ActiveCall
+    from .programs.running_modules import RunningModule
 
-__all__ = ["surroundings_in"]
+__all__ = ["is_recorded_around", "surroundings_in"]
 
 
 def surroundings_in(context: Context) -> Surroundings:
@@ -28,6 +29,11 @@ def surroundings_in(context: Context) -> Surroundings:
     beside = [] if call.example_calls is None else [*call.example_calls.modules]
     values += [part for module in (*modules[-1:], *beside) for part in reversed([*(module.exchanged or ())])]
     return Surroundings(values, _settings(call, modules), _names(call, modules), call.asks_server, call.told)
+
+
+def is_recorded_around(context: Context) -> bool:
+    """Return whether the span of a module around the innermost call of a context records."""
+    return any(module.span is not None and module.span.is_recording() for module in _outwards(call_in(context).module))
 
 
 def _outwards(module: RunningModule | None) -> Iterator[RunningModule]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-    from ..context import RunningModule
+    from ..programs.running_modules import RunningModule
     from ..telemetry import Telemetry
 
 __all__ = ["ExampleOutcome", "emit_result", "metric_name", "outcome_of_pair", "record_score"]

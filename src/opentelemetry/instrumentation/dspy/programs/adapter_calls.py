@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..context import RunningModule
+    from .running_modules import RunningModule
 
 __all__ = ["AdapterCall"]
 

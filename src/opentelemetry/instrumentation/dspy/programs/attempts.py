@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import semconv
-from ..spans import hold_end
 from .paths import original_of
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-    from ..context import ActiveCall
-    from ..spans import HeldSpan, OpenInvocation, OpenSpan
+    from ..held_spans import HeldSpan, Holdable
 
-__all__ = ["Attempts", "attempts_around"]
+__all__ = ["Attempts"]
 
 
 class Attempts:
@@ -37,12 +35,12 @@ class Attempts:
         """Return whether a call of the module is an attempt, and not of one that gives advice on them."""
         return self._original is not None and original_of(module) is self._original
 
-    def begin(self, opened: OpenSpan | OpenInvocation[Any]) -> None:
+    def begin(self, opened: Holdable) -> None:
         """Number an attempt that begins, and hold its span."""
         self._let_go()
         opened.attributes[semconv.DSPY_ATTEMPT_INDEX] = self._count
         self._count += 1
-        self._latest = hold_end(opened)
+        self._latest = opened.hold()
 
     def reward(self, reward: Any) -> None:
         """Take note of the reward of the latest attempt."""
@@ -68,11 +66,3 @@ class Attempts:
         latest, self._latest = self._latest, None
         if latest is not None:
             latest.let_go()
-
-
-def attempts_around(parent: ActiveCall, module: object) -> Attempts | None:
-    """Return the attempts that a call of a module, made directly inside another call, belongs to."""
-    caller = parent.module
-    if caller is None or caller.attempts is None or parent.instance is not caller.instance:
-        return None
-    return caller.attempts if caller.attempts.has(module) else None

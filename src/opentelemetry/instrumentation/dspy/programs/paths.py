@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..encodable import encodable
 from ..reading import is_kind
@@ -14,9 +14,23 @@ from ..weak import WeakIdentityMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..context import RunningModule
+__all__ = ["Caller", "note_copy", "original_of", "path_of"]
 
-__all__ = ["note_copy", "original_of", "path_of"]
+
+class Caller(Protocol):
+    """A module that runs, as far as the paths of what it calls need to know it."""
+
+    @property
+    def instance(self) -> Any:
+        """The module itself."""
+
+    @property
+    def caller(self) -> Caller | None:
+        """The running module that called it."""
+
+    @property
+    def path(self) -> str | None:
+        """Its own path."""
 
 
 _Steps: TypeAlias = "tuple[Any, ...]"
@@ -95,7 +109,7 @@ def original_of(module: object) -> object | None:
     return None if reference is None else reference()
 
 
-def path_of(module: Any, caller: RunningModule | None) -> str | None:
+def path_of(module: Any, caller: Caller | None) -> str | None:
     """Return the path of a module in the spelling of ``named_predictors()``, such as ``steps[0].predict``.
 
     ``caller`` is the running module that calls it. A copy that stands nowhere has the path of the module it was made

@@ -21,7 +21,7 @@ from .signatures import describe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..context import RunningModule
+    from .running_modules import RunningModule
 
 __all__ = ["prompt_name", "prompt_version"]
 

@@ -19,13 +19,14 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..content.messages import text_message
-from ..context import ActiveCall, RunningModule, current_call, with_call
+from ..context import ActiveCall, current_call, with_call
 from ..openings import carry_on, note
 from ..programs.agents import AgentRun, record_tools
-from ..programs.attempts import Attempts, attempts_around
+from ..programs.attempts import Attempts
 from ..programs.demos import listed_demos
 from ..programs.module_classes import ModuleClass, ModuleKind, classify
 from ..programs.predictions import remember_span
+from ..programs.running_modules import RunningModule
 from ..programs.signatures import SignatureDescription, describe, describe_answer
 from ..reading import read
 from ..spans import OpenInvocation, OpenSpan, open_invocation, open_span
@@ -173,7 +174,8 @@ class ModuleRecording:
         """Take note of what the call is to the one around it: one of its attempts, the second run of an item."""
         if parent.straggler:
             self._opened.attributes[semconv.DSPY_STRAGGLER] = True
-        attempts = attempts_around(parent, self._active.instance)
+        caller = parent.module
+        attempts = None if caller is None else caller.attempts_of(parent.instance, self._active.instance)
         if attempts is not None:
             attempts.begin(self._opened)
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 
 from .. import semconv
-from ..context import ActiveCall, RunningModule, current_call, with_call
+from ..context import ActiveCall, current_call, with_call
 from ..encodable import encodable
 from ..openings import carry_on
 from ..optimization.optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
 from ..optimization.optimizer_settings import compile_arguments, setting_attributes
 from ..optimization.roles import role_attributes
 from ..programs.prompts import prompt_version
+from ..programs.running_modules import RunningModule
 from ..reading import size_of
 from ..spans import OpenSpan, enter, open_span
 from ..telemetry import usage_attributes

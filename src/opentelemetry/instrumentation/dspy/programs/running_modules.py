@@ -1,0 +1,93 @@
+"""A module whose call is under way, in the chain of the modules that called it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .paths import path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.trace import Span
+
+    from .agents import AgentRun
+    from .attempts import Attempts
+
+__all__ = ["MAX_EXCHANGED", "RunningModule"]
+
+MAX_EXCHANGED = 256
+"""Calls of language models, tools and retrievers whose values are remembered while an outermost module runs."""
+
+
+@dataclass(slots=True)
+class RunningModule:
+    """A module whose call is under way, and the running module that called it."""
+
+    instance: Any
+    caller: RunningModule | None
+    arguments: Mapping[str, Any]
+    """Keyword arguments of the call: a predictor takes ``signature`` and ``demos`` from them before its own."""
+    span: Span | None = None
+    attempts: Attempts | None = None
+    """What it has tried so far, where it is one that runs another module several times."""
+    agent: AgentRun | None = None
+    """What it has done so far, where it is an agent."""
+    given: Sequence[Any] = ()
+    """Positional and keyword arguments of the call."""
+    error: BaseException | None = None
+    """What ended its call, if that failed."""
+    answers: int = 0
+    """Language model calls inside an outermost module that were answered."""
+    response_id: str | None = None
+    """Of the latest of them."""
+    exchanged: deque[Any] | None = None
+    """What language models, tools and retrievers were given and answered latest inside an outermost module, for the
+    text of an error not to quote it."""
+    _path: str | None = None
+    _located: bool = False
+
+    def note_answer(self, response_id: str | None) -> None:
+        """Note, at the outermost module, that a language model answered."""
+        outermost = self.outermost
+        outermost.answers += 1
+        outermost.response_id = response_id
+
+    def remember(self, *values: Any) -> None:
+        """Note what a call inside was given and what it answered, at the outermost module."""
+        outermost = self.outermost
+        if outermost.exchanged is None:
+            outermost.exchanged = deque(maxlen=MAX_EXCHANGED)
+        outermost.exchanged.append(values)
+
+    @property
+    def path(self) -> str | None:
+        """Attribute path from the outermost running module, ``None`` for that one and where there is none."""
+        if not self._located:
+            self._path = path_of(self.instance, self.caller)
+            self._located = True
+        return self._path
+
+    @property
+    def nearest_agent(self) -> AgentRun | None:
+        """The agent that this module is, or the innermost one that runs it."""
+        module: RunningModule | None = self
+        while module is not None and module.agent is None:
+            module = module.caller
+        return None if module is None else module.agent
+
+    def attempts_of(self, instance: object, module: object) -> Attempts | None:
+        """Return the attempts that a call of a module, made directly by a call of ``instance``, belongs to."""
+        if self.attempts is None or instance is not self.instance:
+            return None
+        return self.attempts if self.attempts.has(module) else None
+
+    @property
+    def outermost(self) -> RunningModule:
+        """The first module of the chain of callers."""
+        module = self
+        while module.caller is not None:
+            module = module.caller
+        return module
