@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dspy import lm15
+from genai_messages import faults_of
 
 from opentelemetry.instrumentation.dspy.config import Options
 from opentelemetry.instrumentation.dspy.content import Content
@@ -25,20 +27,8 @@ def content(redact: Redact | None = None) -> Content:
     return Content(Options(content_max_length=1000, redact=redact), captured=True)
 
 
-def reference(mime_type: str) -> str:
-    return f"sha256:{hashlib.sha256(SOUND).hexdigest()}?bytes={len(SOUND)}" + (
-        f"&type={mime_type}" if mime_type else ""
-    )
-
-
 def inputs(*messages: Any, prompt: Any = None, redact: Redact | None = None) -> list[dict[str, Any]]:
     return [asdict(message) for message in input_messages(content(redact), prompt, list(messages))]
-
-
-def parts(*blocks: Any) -> list[dict[str, Any]]:
-    [message] = inputs({"role": "user", "content": list(blocks)})
-    found: list[dict[str, Any]] = message["parts"]
-    return found
 
 
 def text(value: str) -> dict[str, str]:
@@ -72,7 +62,7 @@ def test_the_redaction_is_told_who_speaks() -> None:
         {"role": "tool", "content": "result", "tool_call_id": "1"},
         redact=redact,
     )
-    output_messages(content(redact), ["reply"], ["stop"])
+    output_messages(content(redact), [], ["reply"], ["stop"])
     assert seen == [
         ("rules", "system"),
         ("more rules", "system"),
@@ -101,62 +91,74 @@ def test_arguments_of_a_tool_call_may_be_anything(arguments: Any, expected: Any)
     assert message["parts"] == [{"arguments": expected, "name": "add", "id": None, "type": "tool_call"}]
 
 
-def test_images_audio_and_files_are_references() -> None:
-    assert parts(
-        {"type": "text", "text": "look"},
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{BASE64}"}},
-        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
-        {"type": "image_url", "image_url": "https://example.com/b.png"},
-        {"type": "input_audio", "input_audio": {"data": BASE64, "format": "wav"}},
-        {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{BASE64}", "filename": "a.pdf"}},
-        {"type": "file", "file": {"file_data": BASE64}},
-        {"type": "file", "file": {"file_id": "file-1"}},
-    ) == [
-        text("look"),
-        {"mime_type": "image/png", "modality": "image", "uri": reference("image/png"), "type": "uri"},
-        {"mime_type": None, "modality": "image", "uri": "https://example.com/a.png", "type": "uri"},
-        {"mime_type": None, "modality": "image", "uri": "https://example.com/b.png", "type": "uri"},
-        {"mime_type": "audio/wav", "modality": "audio", "uri": reference("audio/wav"), "type": "uri"},
-        {"mime_type": "application/pdf", "modality": "document", "uri": reference("application/pdf"), "type": "uri"},
-        {"mime_type": None, "modality": "document", "uri": reference(""), "type": "uri"},
-        {"mime_type": None, "modality": "document", "file_id": "file-1", "type": "file"},
-    ]
-
-
-def test_blocks_that_no_convention_knows_are_written_as_json_without_their_media() -> None:
-    source = {"type": "base64", "media_type": "image/png", "data": BASE64}
-    assert parts({"type": "image", "source": source}, {"type": "mood", "value": 0.5}, "a text", 7) == [
-        text(
-            '{"type":"image","source":{"type":"base64","media_type":"image/png","data":"'
-            + reference("image/png")
-            + '"}}'
-        ),
-        text('{"type":"mood","value":0.5}'),
-        text("a text"),
-        text("7"),
-    ]
-
-
-@pytest.mark.parametrize("message", ["text", None, 7, {"role": "user"}, {"role": "user", "content": []}, {}])
-def test_messages_that_are_none_have_no_parts(message: Any) -> None:
+@pytest.mark.parametrize("message", [None, {}, {"role": "user"}, {"role": "user", "content": []}])
+def test_messages_that_say_nothing_have_no_parts(message: Any) -> None:
     assert [found["parts"] for found in inputs(message)] in ([], [[]])
 
 
-def test_a_reply_is_one_message_for_each_choice() -> None:
-    outputs = [
-        "first",
-        {"text": "second", "reasoning_content": "because", "tool_calls": None},
-        {
-            "text": None,
-            "tool_calls": [{"id": "call-1", "function": {"name": "add", "arguments": "{}"}}],
-        },
+@pytest.mark.parametrize(
+    ("message", "role", "expected"),
+    [
+        ("hello", "user", [text("hello")]),
+        (("user", "hello"), "user", [text("user"), text("hello")]),
+        (7, "user", [text("7")]),
+        ({"content": "hello"}, "user", [text("hello")]),
+        (SimpleNamespace(role="assistant", content="hello"), "assistant", [text("hello")]),
+        (
+            {"role": "user", "content": "hello", "context": "inside"},
+            "user",
+            [text("hello"), text('{"context":"inside"}')],
+        ),
+        ({"role": "user", "content": {"a": 1}}, "user", [text('{"a":1}')]),
+        ({"role": "model", "parts": [{"text": "hello"}]}, "model", [text("hello")]),
+        (
+            {"role": "assistant", "content": "hello", "reasoning_content": "hm"},
+            "assistant",
+            [{"content": "hm", "type": "reasoning"}, text("hello")],
+        ),
+        (
+            {"role": "assistant", "content": "hello", "thinking_blocks": [{"type": "thinking", "thinking": "hm"}]},
+            "assistant",
+            [{"content": "hm", "type": "reasoning"}, text("hello")],
+        ),
+        ({"role": "assistant", "content": None, "refusal": "no"}, "assistant", [text("no")]),
+        (
+            {"type": "function_call", "call_id": "c1", "name": "add", "arguments": '{"a":1}'},
+            "assistant",
+            [{"arguments": {"a": 1}, "name": "add", "id": "c1", "type": "tool_call"}],
+        ),
+        (
+            {"type": "function_call_output", "call_id": "c1", "output": "3"},
+            "user",
+            [{"response": "3", "id": "c1", "type": "tool_call_response"}],
+        ),
+        ({"role": "tool", "content": "3"}, "tool", [text("3")]),
+    ],
+)
+def test_a_message_in_whatever_form_it_is_given(message: Any, role: str, expected: list[dict[str, Any]]) -> None:
+    [found] = inputs(message)
+    assert (found["role"], found["parts"]) == (role, expected)
+    assert faults_of([found], replies=False) == []
+
+
+def test_names_of_those_who_speak_are_kept() -> None:
+    asked, answered = inputs(
+        {"role": "user", "content": "hello", "name": "ann"},
+        {"role": "tool", "content": "3", "tool_call_id": "c1", "name": "add"},
+    )
+    assert (asked["name"], answered["name"]) == ("ann", "add")
+
+
+def test_media_in_the_result_of_a_tool_are_references() -> None:
+    blocks = [
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{BASE64}"}},
+        {"type": "input_audio", "input_audio": {"data": BASE64, "format": "wav"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": BASE64}},
+        {"type": "output_image", "b64_json": BASE64},
     ]
-    first, second, third = [asdict(message) for message in output_messages(content(), outputs, ["stop", "length"])]
-    assert first == {"role": "assistant", "parts": [text("first")], "finish_reason": "stop", "name": None}
-    assert second["parts"] == [{"content": "because", "type": "reasoning"}, text("second")]
-    assert second["finish_reason"] == "length"
-    assert third["parts"] == [{"arguments": {}, "name": "add", "id": "call-1", "type": "tool_call"}]
-    assert third["finish_reason"] is None
+    [message] = inputs({"role": "tool", "tool_call_id": "c1", "content": blocks})
+    assert BASE64 not in str(message)
+    assert str(message).count(hashlib.sha256(SOUND).hexdigest()) == 4
 
 
 def test_tools_are_described_in_the_conventions_shape() -> None:
@@ -164,11 +166,25 @@ def test_tools_are_described_in_the_conventions_shape() -> None:
     tools = [
         {"type": "function", "function": {"name": "weather", "description": "Tells it.", "parameters": schema}},
         {"name": "time"},
-        {"type": "web_search"},
+        {"name": "look", "input_schema": schema},
+        {"type": "web_search", "user_location": {"city": "Paris"}},
+        {"type": "custom", "custom": {"name": "sql", "description": "Asks."}},
+        {"type": "mcp", "server_label": "docs", "authorization": "Bearer x", "headers": {"X-Key": "y"}},
+        {"google_search": {}},
+        lm15.FunctionTool("add"),
+        lm15.BuiltinTool("web_search", {"depth": 1}),
         "nothing",
     ]
+    anything = {"type": "object", "properties": {}}
     assert [asdict(tool) for tool in tool_definitions(content(), tools)] == [
         {"name": "weather", "description": "Tells it.", "parameters": schema, "type": "function"},
         {"name": "time", "description": None, "parameters": None, "type": "function"},
+        {"name": "look", "description": None, "parameters": schema, "type": "function"},
+        {"name": "web_search", "type": "web_search", "settings": {"user_location": {"city": "Paris"}}},
+        {"name": "sql", "type": "custom", "settings": {"custom": {"name": "sql", "description": "Asks."}}},
+        {"name": "docs", "type": "mcp", "settings": {"server_label": "docs"}},
+        {"name": "google_search", "type": "google_search", "settings": None},
+        {"name": "add", "description": None, "parameters": anything, "type": "function"},
+        {"name": "web_search", "type": "builtin", "settings": {"config": {"depth": 1}}},
     ]
     assert tool_definitions(content(), None) == []

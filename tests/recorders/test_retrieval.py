@@ -57,8 +57,8 @@ def test_query_and_documents_with_ids_and_scores_are_content(
     dspy.Retrieve(k=2)("river Africa")
     assert telemetry.attributes("retrieval wiki17_abstracts")[QUERY] == "river Africa"
     assert documents(telemetry, "retrieval wiki17_abstracts") == [
-        {"id": "1", "score": 1.0, "content": PASSAGES[1]},
-        {"id": "0", "score": 0.5, "content": PASSAGES[0]},
+        {"id": "1", "score": 1.0, "content": PASSAGES[1], "metadata": {"rank": 1}},
+        {"id": "0", "score": 0.5, "content": PASSAGES[0], "metadata": {"rank": 2}},
     ]
 
 

@@ -39,6 +39,11 @@ _SCHEMA_WORDS = frozenset({"$ref", "allOf", "anyOf", "enum", "oneOf", "propertie
 MAX_INTEGER = 2**63
 """OTLP's integers have 64 bits."""
 
+_BLOBS = frozenset({"b64_json", "encrypted_content", "file_data", "image_base64"})
+"""Where providers keep media without saying of which type they are, and what they alone can read."""
+
+_AUDIO_FORMATS = frozenset({"aac", "flac", "m4a", "mp3", "ogg", "opus", "pcm16", "wav", "webm"})
+
 _WRITTEN_OUT = (date, time, Decimal, PurePath, UUID)
 
 
@@ -111,8 +116,8 @@ class PlainValues:
             name = _unused(str(key) if are_names else self.text(str(key)), recorded)
             if isinstance(key, str) and is_secret_name(key) and not _says_nothing(item) and not _is_schema(item):
                 recorded[name] = SECRET
-            elif key == "data" and isinstance(item, str) and media_type is not None:
-                recorded[name] = reference_of_data_url(f"data:{media_type};base64,{item}")
+            elif isinstance(item, str) and (key in _BLOBS or (key == "data" and media_type is not None)):
+                recorded[name] = _reference(item, media_type)
             else:
                 recorded[name] = self.of(item, depth + 1)
         if count < len(value):
@@ -153,11 +158,16 @@ def _unused(name: str, recorded: Mapping[str, Any]) -> str:
     return unused
 
 
+def _reference(data: str, media_type: str | None) -> str:
+    return reference_of_data_url(data if data.startswith("data:") else f"data:{media_type or ''};base64,{data}")
+
+
 def _media_type(value: Mapping[Any, Any]) -> str | None:
     """Return the type of the media that stand under ``data``: in DSPy's ``Audio``, and in blocks of some providers."""
-    if isinstance(audio_format := value.get("audio_format"), str):
+    audio_format = value.get("audio_format") or value.get("format")
+    if isinstance(audio_format, str) and ("audio_format" in value or audio_format in _AUDIO_FORMATS):
         return f"audio/{audio_format}"
-    kinds = (value.get("mime_type"), value.get("media_type"))
+    kinds = (value.get("mime_type"), value.get("media_type"), value.get("mimeType"))
     return next((kind for kind in kinds if isinstance(kind, str) and not kind.startswith("text/")), None)
 
 

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from ..reading import read
+from .fields import fields_of
 
 if TYPE_CHECKING:
     from . import Content
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["FoundDocument", "RetrievalCall", "documents_of", "recorded_documents"]
 
 _TEXTS = ("long_text", "text", "content", "page_content")
-_IDENTIFIERS = ("pid", "id", "doc_id", "document_id")
+_IDENTIFIERS = ("pid", "id", "doc_id", "document_id", "_id")
+_TEXT_COLUMNS = ("passages", "docs", "long_text", "documents", "chunks", "context", "texts")
+_IDENTIFIER_COLUMNS = ("indices", "doc_ids", "pid", "ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +87,38 @@ def _columns(result: Any) -> list[FoundDocument] | None:
     store = read(result, "_store")
     if not isinstance(store, Mapping):
         return None
-    texts = _first_list(store, "passages", "docs", "long_text") or []
-    identifiers = _first_list(store, "indices", "doc_ids", "pid") or []
+    texts = _first_list(store, *_TEXT_COLUMNS) or []
+    identifiers = _first_list(store, *_IDENTIFIER_COLUMNS) or []
     scores = _first_list(store, "scores", "score")
     if scores is None:
-        scores = [_member(extra, "score") for extra in store.get("extra_columns") or ()]
-    extras = _first_list(store, "extra_columns") or []
+        scores = [_member(extra, "score") for extra in _first_list(store, "extra_columns") or ()]
+    # What else stands in lists beside the texts belongs to them: addresses, titles, metadata.
+    known = {*_TEXT_COLUMNS, *_IDENTIFIER_COLUMNS, "scores", "score"}
+    beside = {name: value for name, value in store.items() if name not in known and _is_list(value, len(texts))}
     return [
-        FoundDocument(
-            _text(text),
-            _identifier(_at(identifiers, index)),
-            _score(_at(scores, index)),
-            _without(_at(extras, index), "score"),
-        )
+        _with_metadata(text, _at(identifiers, index), _at(scores, index), _row(beside, index))
         for index, text in enumerate(texts)
     ]
+
+
+def _row(columns: Mapping[str, Sequence[Any]], index: int) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, values in columns.items():
+        value = values[index]
+        # Databricks has several columns in one.
+        row.update(value if name == "extra_columns" and isinstance(value, Mapping) else {name: value})
+    return row
+
+
+def _with_metadata(text: Any, identifier: Any, score: Any, metadata: Mapping[str, Any]) -> FoundDocument:
+    found = FoundDocument(text) if isinstance(text, str) else _document(text)
+    left = {name: value for name, value in metadata.items() if name != "score" and value is not None}
+    return FoundDocument(
+        found.text,
+        found.identifier if identifier is None else _identifier(identifier),
+        found.score if score is None else _score(score),
+        {**(found.metadata or {}), **left} or None,
+    )
 
 
 def _document(item: Any) -> FoundDocument:
@@ -108,14 +128,18 @@ def _document(item: Any) -> FoundDocument:
     text = next((found for name in _TEXTS if (found := _text(_member(item, name))) is not None), None)
     identifiers = (_member(source, name) for source in (item, metadata) for name in _IDENTIFIERS)
     scores = (_member(source, "score") for source in (item, metadata))
-    extra = _without(metadata, "score", *_IDENTIFIERS) if isinstance(metadata, Mapping) else None
-    return FoundDocument(text, _identifier(_first(identifiers)), _score(_first(scores)), extra)
+    beside = {name: value for name, value in (fields_of(item) or {}).items() if name not in ("metadata", "type")}
+    told = {**beside, **(metadata if isinstance(metadata, Mapping) else {})}
+    left = {name: value for name, value in told.items() if value != text and not _is_told(name, value)}
+    return FoundDocument(text, _identifier(_first(identifiers)), _score(_first(scores)), left or None)
 
 
-def _without(values: Any, *names: str) -> dict[Any, Any] | None:
-    if not isinstance(values, Mapping):
-        return None
-    return {name: value for name, value in values.items() if name not in names and value is not None} or None
+def _is_told(name: Any, value: Any) -> bool:
+    return value is None or name == "score" or (name in _IDENTIFIERS and _identifier(value) is not None)
+
+
+def _is_list(value: Any, length: int) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == length
 
 
 def _first(values: Iterable[Any]) -> Any:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util.genai.types import (
     FunctionToolDefinition,
+    GenericToolDefinition,
     InputMessage,
     OutputMessage,
     TextPart,
-    ToolCallResponsePart,
 )
 
-from ..language_models.reply_values import items_of, member
-from ..reading import is_kind, is_mapping
-from .parts import content_parts, message_parts, parts_beside, response_parts
+from ..language_models.reply_values import member
+from .fields import fields_of, first_text, is_kind, is_mapping, says_nothing
+from .parts import content_parts, unreadable
+from .replies import choices_of, message_parts, parts_of_returned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.util.genai.types import MessagePart, ToolDefinition
 
     from . import Content, ContentKind
 
-__all__ = ["input_messages", "output_messages", "replied_messages", "text_message", "tool_definitions"]
+__all__ = ["answer_message", "input_messages", "output_messages", "text_message", "tool_definitions"]
+
+UNKNOWN_REASON = ""
+"""``finish_reason`` of a message whose end nobody told: the schema wants a text, and a viewer may drop all messages
+for one that has none. util-genai makes no ``gen_ai.response.finish_reasons`` of it."""
 
 
 def text_message(role: str, text: str) -> InputMessage:
@@ -38,7 +44,7 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
     the API takes them apart.
     """
     if is_kind(messages, list, tuple) and len(messages):
-        return [_input_message(content, message) for message in messages if _is_message(message)]
+        return [_readable_message(content, message) for message in messages if not says_nothing(message)]
     if is_kind(prompt, str):
         return [text_message("user", content.text(prompt, "input"))]
     if is_mapping(prompt):
@@ -48,83 +54,103 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
     return [InputMessage(role="user", parts=content_parts(content, prompt, "input"))]
 
 
-def output_messages(content: Content, outputs: Iterable[Any], finish_reasons: Sequence[str]) -> list[OutputMessage]:
-    """Return one message for each of DSPy's outputs, strings, mappings or whatever a language model returned."""
-    return _outputs([message_parts(content, output, "output") for output in outputs], finish_reasons)
-
-
-def replied_messages(content: Content, replies: Sequence[Any], finish_reasons: Sequence[str]) -> list[OutputMessage]:
-    """Return one message for each choice of the replies, as they came: DSPy's outputs leave out what it has no use for.
-
-    A reply is one of DSPy's typed ones, of chat or text completions, or of the Responses API; none of another shape.
-    """
-    return _outputs([parts for reply in replies for parts in _choices(content, reply)], finish_reasons)
-
-
-def _outputs(all_parts: Sequence[list[MessagePart]], finish_reasons: Sequence[str]) -> list[OutputMessage]:
+def output_messages(
+    content: Content, replies: Iterable[Any], returned: Any, finish_reasons: Sequence[str]
+) -> list[OutputMessage]:
+    """Return one message for each choice of the replies, as they came; without any, for each that a call returned."""
+    try:
+        choices = [parts for reply in replies for parts in choices_of(content, reply)]
+        choices = choices or parts_of_returned(content, returned)
+    except Exception:  # noqa: BLE001 - objects of the application may do anything when they are looked at
+        choices = [[unreadable(returned)]]
     reasons = [*finish_reasons]
     return [
-        OutputMessage(role="assistant", parts=parts, finish_reason=reasons[index] if index < len(reasons) else None)
-        for index, parts in enumerate(all_parts)
+        answer_message(parts, reasons[index] if index < len(reasons) else UNKNOWN_REASON)
+        for index, parts in enumerate(choices)
     ]
 
 
-def _choices(content: Content, reply: Any) -> Iterable[list[MessagePart]]:
-    typed = member(member(reply, "message"), "parts")
-    if isinstance(typed, (list, tuple)):
-        yield [*content_parts(content, typed, "output"), *_left_out(content, reply, typed)]
-        return
-    typed = member(reply, "parts")
-    if isinstance(typed, (list, tuple)):
-        yield content_parts(content, typed, "output")
-        return
-    for choice in items_of(member(reply, "choices")):
-        message = member(choice, "message")
-        yield message_parts(content, choice if message is None else message, "output")
-    output = member(reply, "output")
-    if isinstance(output, (list, tuple)):
-        yield response_parts(content, output, "output")
-
-
-def _left_out(content: Content, reply: Any, typed: Sequence[Any]) -> list[MessagePart]:
-    """Return media and citations that DSPy's own client did not take over from the provider's message."""
-    taken = {member(part, "type") for part in typed}
-    choices = [*items_of(member(member(reply, "provider_data"), "choices"))]
-    if len(choices) != 1 or not taken.isdisjoint(("audio", "citation", "image")):
-        return []
-    return parts_beside(content, member(choices[0], "message"), "output")
+def answer_message(parts: list[MessagePart], finish_reason: str = UNKNOWN_REASON) -> OutputMessage:
+    """Return a message of the assistant's."""
+    return OutputMessage(role="assistant", parts=parts, finish_reason=finish_reason)
 
 
 def tool_definitions(content: Content, tools: Any) -> list[ToolDefinition]:
-    """Return the tools of a call in OpenAI's shape; descriptions and parameters are content."""
-    definitions: list[ToolDefinition] = []
-    for tool in items_of(tools):
-        function = member(tool, "function")
-        source = tool if function is None else function
-        name, description = member(source, "name"), member(source, "description")
-        if isinstance(name, str):
-            definitions.append(
-                FunctionToolDefinition(
-                    name=name,
-                    description=content.text(description, "tool") if isinstance(description, str) else None,
-                    parameters=content.value(member(source, "parameters"), "tool"),
-                )
-            )
-    return definitions
+    """Return the tools of a call, in any provider's shape; descriptions and parameters are content."""
+    definitions = (_tool_definition(content, tool) for tool in (tools if is_kind(tools, list, tuple) else ()))
+    return [definition for definition in definitions if definition is not None]
 
 
-def _is_message(value: Any) -> bool:
-    return is_mapping(value) or member(value, "role") is not None
+def _tool_definition(content: Content, tool: Any) -> ToolDefinition | None:
+    fields = fields_of(tool)
+    if fields is None:
+        return None
+    nested = next(
+        (found for name in ("function", "custom") if (found := fields_of(fields.get(name))) is not None), None
+    )
+    source = fields if nested is None else nested
+    name, tool_type = first_text(source, "name"), first_text(fields, "type")
+    parameters = next((source[key] for key in ("parameters", "input_schema", "args") if key in source), None)
+    if name is not None and (tool_type in (None, "function") or parameters is not None):
+        description = first_text(source, "description", "desc")
+        return FunctionToolDefinition(
+            name=content.text(name, "tool"),
+            description=None if description is None else content.text(description, "tool"),
+            parameters=content.value(parameters, "tool"),
+        )
+    # A tool of the provider's may have no name but its type, or one key that tells both.
+    label = name or first_text(fields, "server_label") or tool_type
+    if label is None and is_mapping(tool):
+        label = next((key for key in tool if isinstance(key, str)), None)
+    if label is None:
+        return None
+    settings = {key: value for key, value in fields.items() if key not in _NO_SETTINGS}
+    return ServerToolDefinition(
+        name=content.text(label, "tool"),
+        type=content.text(tool_type or label, "tool"),
+        settings=content.value(settings, "tool") or None,
+    )
+
+
+_NO_SETTINGS = frozenset({"name", "type", "authorization", "headers"})
+"""What is told apart from the settings of a tool, or never."""
+
+
+@dataclass
+class ServerToolDefinition(GenericToolDefinition):
+    """A tool that the provider runs itself, with what it was given; the conventions allow more than name and type."""
+
+    settings: Any = None
+
+
+def _readable_message(content: Content, message: Any) -> InputMessage:
+    try:
+        return _input_message(content, message)
+    except Exception:  # noqa: BLE001 - objects of the application may do anything when they are looked at
+        return InputMessage(role="user", parts=[unreadable(message)])
 
 
 def _input_message(content: Content, message: Any) -> InputMessage:
-    role = _role(content, member(message, "role") or "user")
-    kind: ContentKind = "system" if role in ("system", "developer") else "output" if role == "assistant" else "input"
-    if role == "tool" and member(message, "tool_call_id") is not None:
-        response = content.value(member(message, "content"), kind)
-        identifier = content.text(str(member(message, "tool_call_id")), kind)
-        return InputMessage(role=role, parts=[ToolCallResponsePart(response=response, id=identifier)])
-    return InputMessage(role=role, parts=message_parts(content, message, kind))
+    fields = fields_of(message)
+    role = member(message, "role")
+    if role is None and (fields is None or _is_block(fields)):
+        # One item of the Responses API, or something that is no message.
+        called = fields is not None and str(fields.get("type")).endswith("_call")
+        kind: ContentKind = "output" if called else "input"
+        return InputMessage(role="assistant" if called else "user", parts=content_parts(content, message, kind))
+    role = _role(content, role or "user")
+    kind = "system" if role in ("system", "developer") else "output" if role == "assistant" else "input"
+    name, identifier = member(message, "name"), member(message, "tool_call_id")
+    if role == "tool" and identifier is not None:
+        result = {"type": "tool_result", "tool_call_id": identifier, "content": member(message, "content")}
+        parts = content_parts(content, result, kind)
+    else:
+        parts = message_parts(content, message, kind)
+    return InputMessage(role=role, parts=parts, name=content.text(name, kind) if isinstance(name, str) else None)
+
+
+def _is_block(fields: Mapping[str, Any]) -> bool:
+    return isinstance(fields.get("type"), str) and "content" not in fields
 
 
 _ROLES = frozenset({"assistant", "developer", "function", "system", "tool", "user"})

@@ -10,7 +10,16 @@ from .token_usage import TokenUsage, add_up
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["COMPUTED_HERE", "FROM_PROVIDER", "LMOutcome", "outcome_of_parts", "total_of", "with_inner", "with_requests"]
+__all__ = [
+    "COMPUTED_HERE",
+    "FROM_PROVIDER",
+    "LMOutcome",
+    "handed_on",
+    "outcome_of_parts",
+    "total_of",
+    "with_inner",
+    "with_requests",
+]
 
 FROM_PROVIDER = "provider"
 """``gen_ai.usage.cost.source`` of a price that stood in the reply."""
@@ -111,3 +120,22 @@ def _with_numbers(outcome: LMOutcome, total: LMOutcome) -> LMOutcome:
     outcome.response_model = outcome.response_model or total.response_model
     outcome.finish_reasons = outcome.finish_reasons or total.finish_reasons
     return outcome
+
+
+def handed_on(own: LMOutcome | None, inner: Sequence[LMOutcome], returned: Any) -> LMOutcome | None:
+    """Return a call's outcome with what the reply says that it hands on from another language model, as it is."""
+    if own is None or own.replies or own.outputs:
+        return own
+    answer = next((call for call in reversed(inner) if _is_same(call.outputs, returned)), None)
+    if answer is not None:
+        own.replies, own.outputs = answer.replies, answer.outputs
+        own.response_id = own.response_id or answer.response_id
+        own.finish_reasons = answer.finish_reasons
+    return own
+
+
+def _is_same(outputs: Any, returned: Any) -> bool:
+    try:
+        return outputs is returned or (isinstance(returned, list) and bool(list(outputs) == returned))
+    except Exception:  # noqa: BLE001 - what a language model of the application returns may compare as it likes
+        return False

@@ -13,12 +13,12 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 )
 
 from .. import semconv
-from ..content.messages import input_messages, output_messages, replied_messages, tool_definitions
+from ..content.messages import input_messages, output_messages, tool_definitions
 from ..context import ActiveCall, current_call, with_call
 from ..language_models.call_parts import parts_of
 from ..language_models.lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
 from ..language_models.lm_calls import LMCall
-from ..language_models.outcomes import outcome_of_parts
+from ..language_models.outcomes import handed_on, outcome_of_parts
 from ..language_models.prices import estimate
 from ..language_models.providers import (
     ModelIdentity,
@@ -146,7 +146,7 @@ class LMRecording:
 
     def _end(self, error: BaseException | None, result: Any = None) -> None:
         try:
-            outcome = self._outcome()
+            outcome = handed_on(self._outcome(), self._under_way.inner, result)
             if self._stream is not None:
                 self._stream.end()
                 if self._under_way.streams:
@@ -227,14 +227,12 @@ class LMRecording:
 
         A class that overrides ``__call__`` and its like pass none of the places where DSPy tells of a reply.
         """
-        content, reasons = self._telemetry.content, [] if outcome is None else outcome.finish_reasons
-        replies: list[Any] = [] if outcome is None else [*outcome.replies]
-        outputs = () if outcome is None else outcome.outputs
-        messages = replied_messages(content, replies or [result], reasons)
-        if not messages:
-            returned = result if isinstance(result, (list, tuple)) else () if result is None else (result,)
-            messages = output_messages(content, outputs or returned, reasons)
-        self._invocation.output_messages = messages
+        replies, said, reasons = (
+            ((), result, [])
+            if outcome is None
+            else (outcome.replies, outcome.outputs or result, outcome.finish_reasons)
+        )
+        self._invocation.output_messages = output_messages(self._telemetry.content, replies, said, reasons)
 
     def _count(self, outcome: LMOutcome | None, error: BaseException | None) -> None:
         """Add the call to the roll-ups and to DSPy's metrics, or leave that to the call around it."""

@@ -14,11 +14,11 @@ from opentelemetry.util.genai.invocation import (
     LocalAgentInvocation,
     WorkflowInvocation,
 )
-from opentelemetry.util.genai.types import OutputMessage, TextPart
+from opentelemetry.util.genai.types import TextPart
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..content.messages import text_message
+from ..content.messages import answer_message, text_message
 from ..context import ActiveCall, current_call, with_call
 from ..openings import carry_on, note
 from ..programs.agents import AgentRun, record_tools
@@ -243,8 +243,7 @@ class ModuleRecording:
         if kind == "input":
             self._opened.invocation.input_messages = [text_message("user", text)]
         else:
-            answer = OutputMessage(role="assistant", parts=[TextPart(content=text)])
-            self._opened.invocation.output_messages = [answer]
+            self._opened.invocation.output_messages = [answer_message([TextPart(content=text)])]
 
     def _text_of(self, value: Any, kind: ContentKind) -> str:
         content = self._telemetry.content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -21,11 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Retriever", "configured_retriever", "describe_retriever", "hands_on", "query_of", "top_k_of"]
 
-_SOURCE_NAMES = ("data_source_id", "collection_name", "index_name", "table_name", "corpus_id", "knowledge_base_id")
+_SOURCE_NAMES = (
+    *("data_source_id", "collection_name", "index_name", "table_name", "corpus_id", "knowledge_base_id"),
+    *("class_name", "namespace", "index_path", "persist_directory", "persist_path", "db_path"),
+)
 """How the attributes end in which DSPy's retrievers, and most others, keep what they search in."""
 
-_SOURCE_OBJECTS = ("collection", "index", "table", "vectorstore", "vector_store", "store")
+_SOURCE_OBJECTS = ("collection", "index", "table", "vectorstore", "vector_store", "docstore", "store")
 """How the attributes end in which they keep an object that is what they search in, which knows its name."""
+
+_HOLDERS = ("retriever", "rm", "searcher", "client", "database", "db", "config")
+"""How the attributes end in which they keep an object that holds such a one."""
+
+MAX_NAME_LENGTH = 200
+"""Characters of a name; a text that is longer is something else."""
+
+MAX_HOLDERS = 3
+"""Objects inside one another that are looked into for a name."""
 
 _SERVICES = {"DatabricksRM": "databricks", "WeaviateRM": "weaviate"}
 """``gen_ai.provider.name`` of DSPy's retrievers of a certain service."""
@@ -87,23 +100,37 @@ def top_k_of(call: Call) -> int | None:
     return None
 
 
-def _named_source(attributes: Mapping[str, Any]) -> str | None:
+def _named_source(attributes: Mapping[str, Any], depth: int = MAX_HOLDERS) -> str | None:
+    """Return the name of an index or collection that an object keeps, or that of an object which it keeps."""
     for ending in _SOURCE_NAMES:
+        named = (_bounded(value) for name, value in list(attributes.items()) if str(name).lower().endswith(ending))
+        if (found := next((text for text in named if text is not None), None)) is not None:
+            return found
+    for ending in (*_SOURCE_OBJECTS, *_HOLDERS):
         for name, value in list(attributes.items()):
-            if name.endswith(ending) and isinstance(value, str) and value:
-                return encodable(value)
-    for ending in _SOURCE_OBJECTS:
-        for name, value in list(attributes.items()):
-            if name.endswith(ending):
-                found = value if isinstance(value, str) else _name_of_source(value)
-                if found:
-                    return encodable(found)
+            if str(name).lower().endswith(ending) and (found := _source_in(value, ending, depth)) is not None:
+                return found
     return None
 
 
+def _source_in(value: Any, ending: str, depth: int) -> str | None:
+    if isinstance(value, str):
+        return _bounded(value) if ending in _SOURCE_OBJECTS else None
+    if ending in _SOURCE_OBJECTS and (found := _name_of_source(value)) is not None:
+        return found
+    inside = value if isinstance(value, dict) else member(value, "__dict__")
+    return _named_source(inside, depth - 1) if isinstance(inside, dict) and depth > 0 else None
+
+
 def _name_of_source(source: Any) -> str | None:
-    named = (name_of(member(source, name)) for name in ("name", *_SOURCE_NAMES, "_collection_name", "_index_name"))
+    named = (_bounded(member(source, name)) for name in ("name", *_SOURCE_NAMES, "_collection_name", "_index_name"))
     return next((name for name in named if name is not None), None)
+
+
+def _bounded(value: Any) -> str | None:
+    if isinstance(value, PurePath):
+        value = str(value)
+    return name_of(value) if isinstance(value, str) and len(value) <= MAX_NAME_LENGTH else None
 
 
 def _source_of_url(url: Any) -> str | None:
