@@ -134,6 +134,19 @@ def test_a_key_of_a_model_that_a_module_holds(telemetry: Recorded) -> None:
     assert telemetry.span("invoke_workflow Holding").status.description == "not with [secret]"
 
 
+@pytest.mark.parametrize("setting", ["lm", "rm"])
+def test_a_key_of_what_dspy_is_configured_with(telemetry: Recorded, setting: str) -> None:
+    class Quoting(dspy.Module):  # type: ignore[misc]
+        def forward(self) -> None:
+            raise ValueError(f"not with {vars(dspy.settings.get(setting))['api_key']}")
+
+    configured = dspy.LM("openai/gpt-4o-mini") if setting == "lm" else dspy.Retrieve()
+    vars(configured)["api_key"] = KEY
+    with dspy.context(**{setting: configured}), pytest.raises(ValueError, match="not with"):
+        Quoting()()
+    assert telemetry.span("invoke_workflow Quoting").status.description == "not with [secret]"
+
+
 @pytest.mark.parametrize(
     ("address", "credentials"),
     [

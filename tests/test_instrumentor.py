@@ -162,7 +162,10 @@ def test_switching_on_twice_is_noticed_and_records_once(
 ) -> None:
     recorded = start_telemetry()
     DSPyInstrumentor().instrument(**recorded.providers)
-    assert [record.getMessage() for record in caplog.records] == ["Attempting to instrument while already instrumented"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "DSPy is instrumented already: logger_provider, meter_provider, tracer_provider had no effect. Call "
+        "uninstrument() first to instrument it in another way."
+    ]
     with dspy.context(lm=DummyLM([{"answer": "here"}])):
         dspy.Predict("question -> answer")(question="Where?")
     assert recorded.tree() == "Predict question -> answer\n  chat dummy"

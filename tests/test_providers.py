@@ -66,6 +66,9 @@ def test_host_and_port_are_read_from_an_endpoint(url: str, host: str, port: int 
     assert server_address(url) == ServerAddress(host, port)
 
 
-@pytest.mark.parametrize("url", ["", "http://", "http://host:port/v1", "http://[::1/v1"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "http://", "http://host:port/v1", "http://[::1/v1", "no address", "Bearer sk/1", "http://a key, here/v1"],
+)
 def test_what_is_no_endpoint_has_no_address(url: str) -> None:
     assert server_address(url) is None

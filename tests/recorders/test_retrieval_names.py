@@ -51,6 +51,7 @@ class Circular:
         ({"index": "rivers"}, "rivers"),
         ({"index": "long " * 100}, None),
         ({"client": "a client"}, None),
+        ({"url": "no address but a KEY"}, None),
         ({"client": Circular()}, None),
         ({"index": object()}, None),
     ],

@@ -94,14 +94,15 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         if redact is not None and self._redaction is not None:
             self._redaction.take_over(redact)
         others = sorted(name for name, value in given.items() if name != "redact" and value is not None)
-        if redact is None:
-            super().instrument(**given)  # which says that it does nothing
-        elif others:
+        if others:
             _logger.warning(
-                "DSPy is instrumented already: redact is in force from now on, and %s had no effect. Call "
-                "uninstrument() first to instrument it in another way.",
+                "DSPy is instrumented already: %s%s had no effect. Call uninstrument() first to instrument it in "
+                "another way.",
+                "" if redact is None else "redact is in force from now on, and ",
                 ", ".join(others),
             )
+        elif redact is None:
+            super().instrument()  # which says that it does nothing
 
     def _instrument(self, **kwargs: Any) -> None:
         options = Options.read(redact=kwargs.get("redact"))

@@ -6,12 +6,13 @@ is to cost a span.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from .encodable import encodable
 
-__all__ = ["is_kind", "is_mapping", "read", "size_of", "text_of_name"]
+__all__ = ["is_kind", "is_mapping", "read", "setting", "size_of", "text_of_name"]
 
 
 def read(owner: object, name: str, default: Any = None) -> Any:
@@ -20,6 +21,11 @@ def read(owner: object, name: str, default: Any = None) -> Any:
         return getattr(owner, name, default)
     except Exception:  # noqa: BLE001 - as above
         return default
+
+
+def setting(name: str) -> Any:
+    """Return one of DSPy's settings as it is in force here, ``None`` where there is none."""
+    return read(getattr(sys.modules.get("dspy"), "settings", None), name)
 
 
 def is_kind(value: object, *kinds: type) -> bool:

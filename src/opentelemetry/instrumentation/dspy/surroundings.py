@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .context import call_in
 from .errors import Surroundings
-from .reading import read
+from .reading import read, setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,8 @@ def _outwards(module: RunningModule | None) -> Iterator[RunningModule]:
 
 
 def _settings(call: ActiveCall, modules: list[RunningModule]) -> list[Any]:
-    clients = [call.instance]
+    # The application may quote the settings of what DSPy is configured with, without a call of it.
+    clients = [call.instance, setting("lm"), setting("rm")]
     if call.language_model_call is not None:
         clients.append(call.language_model_call.language_model)
     # A module may quote the settings of the language model that it was given for its own.

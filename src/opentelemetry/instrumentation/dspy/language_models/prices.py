@@ -62,6 +62,6 @@ def estimate(provider: str, model: str, usage: TokenUsage) -> float | None:
         return price_of(price.total_price)
     except LookupError:
         return None
-    except Exception as error:
-        _logger.debug("genai-prices could not price %s of %s.", model, provider, exc_info=error)
+    except Exception as error:  # noqa: BLE001 - its text may quote what the reply said
+        _logger.debug("genai-prices could not price %s of %s: %s.", model, provider, type(error).__name__)
         return None

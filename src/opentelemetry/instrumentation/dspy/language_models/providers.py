@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -71,6 +72,8 @@ _MODEL_FAMILIES = (
 """How ``dspy.LM`` takes a model name without a provider, beside OpenAI's."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_HOST = re.compile(r"[\w.:%-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,8 @@ def server_address(url: str) -> ServerAddress | None:
     """Return host and port of an endpoint, ``None`` where the text is not a URL with a host."""
     try:
         parts = urlsplit(url if "//" in url else f"//{url}")
-        if not parts.hostname:
+        # What has a space or the like where a host should be is no address, and may be anything.
+        if not parts.hostname or not _HOST.fullmatch(parts.hostname):
             return None
         return ServerAddress(parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme))
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from weakref import WeakKeyDictionary
 from ..encodable import encodable
 from ..language_models.providers import ServerAddress, server_of
 from ..language_models.reply_values import member, name_of
-from ..reading import read
+from ..reading import read, setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,8 +77,7 @@ def hands_on(retriever: Any) -> bool:
 
 def configured_retriever() -> Any:
     """Return the retriever that DSPy is configured with, where there is one."""
-    settings = getattr(sys.modules.get("dspy"), "settings", None)
-    return read(settings, "rm")
+    return setting("rm")
 
 
 def query_of(call: Call) -> Any:
