@@ -116,7 +116,10 @@ def test_an_independent_receiver_reads_the_same_spans(receiver: OtlpReceiver) ->
                 for name in ("earlier", "call", "request")
             ]
             await asyncio.to_thread(record_a_call_in_a_request, tracer_provider(f"http://127.0.0.1:{port}"))
-            return await asyncio.gather(*waiting)
+            seen = await asyncio.gather(*waiting)
+            # What the tap has not handed on when it closes is lost.
+            await asyncio.to_thread(receiver.wait_for_spans, 3)
+            return seen
 
     theirs = sorted(asyncio.run(through_oteltap()), key=lambda span: span.span_id.hex())
     ours = sorted(receiver.wait_for_spans(3), key=lambda span: span.span_id)
