@@ -123,10 +123,10 @@ def forecast(city: str, days: int = 1) -> str:
 
 def test_a_tool_that_is_called_wrongly_or_fails(telemetry: Recorded) -> None:
     tool = dspy.Tool(forecast)
-    for arguments in ({"city": QUESTION, "days": REPLY}, {"town": REPLY}, {"city": REPLY, "days": 4711}):
+    for arguments in ({"city": QUESTION, "days": REPLY}, {"town": REPLY}, {"city": REPLY, "days": 471_180_471_180}):
         with pytest.raises(Exception, match=r".+"):
             tool(**arguments)
-    assert leaks(telemetry, "4711") == []
+    assert leaks(telemetry, "471180471180") == []
     assert all(span.status.description for span in telemetry.named("execute_tool forecast"))
 
 
