@@ -32,8 +32,8 @@ def test_without_variables_everything_has_its_default(caplog: pytest.LogCaptureF
 
 
 def test_valid_values_are_taken_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
-    options = read(CONTENT_MAX_LENGTH=" 100 ", OPTIMIZER_TRACES="Nested", ADAPTER_SPANS="TRUE")
-    assert options == Options(content_max_length=100, optimizer_traces="nested", adapter_spans=True)
+    options = read(CONTENT_MAX_LENGTH=" 100 ", OPTIMIZER_TRACES="Nested", ADAPTER_SPANS="TRUE", OPENINFERENCE="true")
+    assert options == Options(content_max_length=100, optimizer_traces="nested", adapter_spans=True, openinference=True)
     assert read(OPTIMIZER_TRACES="none", ADAPTER_SPANS="false") == Options(optimizer_traces="none")
     assert warnings(caplog) == []
 
@@ -73,13 +73,20 @@ def test_a_wrong_switch_is_named_with_the_right_ones_and_the_default_is_used(cap
     ]
 
 
+@pytest.mark.parametrize(("variable", "argument", "used"), [("true", False, False), ("false", True, True)])
+def test_an_argument_goes_before_the_environment(variable: str, argument: bool, used: bool) -> None:
+    environment = {PREFIX + "OPENINFERENCE": variable}
+    assert Options.read(openinference=argument, environment=environment).openinference is used
+    assert Options.read(environment=environment).openinference is (variable == "true")
+
+
 @pytest.mark.complaints
 def test_an_unknown_variable_is_named_with_those_that_there_are(caplog: pytest.LogCaptureFixture) -> None:
     assert read(CONTENT_MAXLENGTH="10", TURBO="on") == Options()
     options = (
         "Its options: OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS, OTEL_INSTRUMENTATION_DSPY_CONTENT_MAX_LENGTH, "
-        "OTEL_INSTRUMENTATION_DSPY_ERROR_MESSAGES, OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES, "
-        "OTEL_INSTRUMENTATION_DSPY_REDACT."
+        "OTEL_INSTRUMENTATION_DSPY_ERROR_MESSAGES, OTEL_INSTRUMENTATION_DSPY_OPENINFERENCE, "
+        "OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES, OTEL_INSTRUMENTATION_DSPY_REDACT."
     )
     no_effect = "is not an option of opentelemetry-instrumentation-dspy and has no effect."
     assert warnings(caplog) == [

@@ -43,6 +43,7 @@ async def test_adapter_calls_are_spans_if_the_user_asks_for_them(
         "      chat gpt-4o-mini"
     )
     assert telemetry.attributes("ChatAdapter question -> answer") == {
+        "gen_ai.prompt.name": "question -> answer",
         "dspy.adapter.name": "ChatAdapter",
         "dspy.signature.fields": "question -> answer",
     }

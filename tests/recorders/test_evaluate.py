@@ -99,6 +99,7 @@ def test_the_span_of_an_evaluation_tells_what_was_evaluated_and_what_came_of_it(
     price = sum(item["prompt_tokens"] * 0.15e-6 + item["completion_tokens"] * 0.6e-6 for item in usage)
     assert found.pop("dspy.usage.cost") == pytest.approx(price)
     assert found == {
+        "gen_ai.evaluation.name": "is_exact",
         "dspy.evaluate.metric": "is_exact",
         "dspy.evaluate.examples": 4,
         "dspy.evaluate.threads": threads,

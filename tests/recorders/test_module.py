@@ -115,12 +115,14 @@ def test_the_attributes_of_dspys_own_modules(telemetry: Recorded, lm: dspy.LM) -
         "dspy.module.name": "ChainOfThought",
         "dspy.module.path": "answer",
         "dspy.signature.fields": "question -> answer",
+        "gen_ai.workflow.name": "SupportDesk",
     }
     assert without_usage(telemetry.attributes("Predict question -> reasoning, answer")) == {
         "dspy.module.name": "Predict",
         "dspy.module.path": "answer.predict",
         "dspy.signature.fields": "question -> reasoning, answer",
         "dspy.demos.count": 1,
+        "gen_ai.workflow.name": "SupportDesk",
     }
 
 
@@ -132,6 +134,7 @@ def test_a_named_signature_gives_its_name_to_the_span(telemetry: Recorded) -> No
         "dspy.module.name": "Judge",
         "dspy.signature.name": "JudgeAnswer",
         "dspy.signature.fields": "answer -> score: float",
+        "gen_ai.prompt.name": "Judge.predict",
     }
 
 

@@ -22,6 +22,7 @@ from wrapt import register_post_import_hook
 from .application import telemetry_context, usage_scope
 from .arguments import check_arguments
 from .config import Options
+from .openinference import OpenInferenceMirror
 from .package import _instruments
 from .patching import Patcher
 from .peers import warn_of_peers
@@ -29,6 +30,7 @@ from .programs.predictions import span_context_of
 from .redaction import Redaction
 from .seams import executed_tool_calls, interpreter_finders, litellm_views, mcp_sessions, seams, thread_pools
 from .telemetry import Telemetry
+from .tracers import CallTracerProvider
 from .usage import Usage, UsageScope
 from .version import __version__
 
@@ -52,8 +54,10 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Switches the instrumentation of DSPy on and off; there is one in a process, whoever asks for it.
 
     ``instrument()`` takes ``tracer_provider``, ``meter_provider``, ``logger_provider`` (default: the global ones),
-    ``completion_hook`` (a hook of ``opentelemetry-util-genai``) and ``redact`` (a function that is given each text and
-    its kind, and returns what may be recorded of it). An unsupported DSPy, or none, is logged, and nothing is done.
+    ``completion_hook`` (a hook of ``opentelemetry-util-genai``), ``redact`` (a function that is given each text and its
+    kind, and returns what may be recorded of it) and ``openinference`` (whether spans also say what they tell in the
+    words of OpenInference, for Phoenix, Arize and MLflow; by default the environment decides). An unsupported DSPy, or
+    none, is logged, and nothing is done.
     ``uninstrument()`` leaves every class of DSPy and of the application as it was.
     """
 
@@ -105,12 +109,13 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             super().instrument()  # which says that it does nothing
 
     def _instrument(self, **kwargs: Any) -> None:
-        options = Options.read(redact=kwargs.get("redact"))
+        options = Options.read(redact=kwargs.get("redact"), openinference=kwargs.get("openinference"))
         self._redaction = Redaction(options.redact, options.redact_name)
+        mirror = OpenInferenceMirror(options.content_max_length) if options.openinference else None
         telemetry = Telemetry.create(
             options,
             redaction=self._redaction,
-            tracer_provider=kwargs.get("tracer_provider"),
+            tracer_provider=CallTracerProvider(kwargs.get("tracer_provider"), mirror),
             meter_provider=kwargs.get("meter_provider"),
             logger_provider=kwargs.get("logger_provider"),
             completion_hook=kwargs.get("completion_hook"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_arguments"]
 
-_OWN = ("tracer_provider", "meter_provider", "logger_provider", "completion_hook", "redact")
+_OWN = ("tracer_provider", "meter_provider", "logger_provider", "completion_hook", "redact", "openinference")
 _METHODS = {
     "tracer_provider": "get_tracer",
     "meter_provider": "get_meter",
@@ -40,6 +40,9 @@ def check_arguments(given: Mapping[str, Any]) -> None:
     if redact is not None and (not callable(redact) or inspect.iscoroutinefunction(redact)):
         kind = "a coroutine function" if callable(redact) else type(redact).__name__
         raise TypeError(f"redact= takes a function of a text and its kind that returns a text, not {kind}.")
+    openinference = given.get("openinference")
+    if openinference is not None and not isinstance(openinference, bool):
+        raise TypeError(f"openinference= takes True or False, not {type(openinference).__name__}.")
     for name, method in _METHODS.items():
         value = given.get(name)
         if value is not None and not callable(getattr(value, method, None)):

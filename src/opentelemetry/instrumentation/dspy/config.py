@@ -17,6 +17,7 @@ __all__ = [
     "ADAPTER_SPANS",
     "CONTENT_MAX_LENGTH",
     "ERROR_MESSAGES",
+    "OPENINFERENCE",
     "OPTIMIZER_TRACES",
     "REDACT",
     "OptimizerTraces",
@@ -52,10 +53,13 @@ _OPTIMIZER_TRACES_CHOICES: tuple[OptimizerTraces, ...] = get_args(OptimizerTrace
 ERROR_MESSAGES = PREFIX + "ERROR_MESSAGES"
 """Environment variable: ``false`` leaves the texts of exceptions out; their types are told all the same."""
 
+OPENINFERENCE = PREFIX + "OPENINFERENCE"
+"""Environment variable: ``true`` adds the words of OpenInference to every span, for Phoenix, Arize and MLflow."""
+
 REDACT = PREFIX + "REDACT"
 """Environment variable: ``package.module:function``, a function that sees each text before it is recorded."""
 
-_KNOWN = (ADAPTER_SPANS, CONTENT_MAX_LENGTH, ERROR_MESSAGES, OPTIMIZER_TRACES, REDACT)
+_KNOWN = (ADAPTER_SPANS, CONTENT_MAX_LENGTH, ERROR_MESSAGES, OPENINFERENCE, OPTIMIZER_TRACES, REDACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,25 @@ class Options:
     """Whether each adapter call has a span of its own."""
     error_messages: bool = True
     """Whether spans tell the texts of exceptions, and not their types alone."""
+    openinference: bool = False
+    """Whether spans say what they tell in OpenInference's words too."""
     redact: Redact | None = None
     """Called with every text and its kind before it is recorded."""
     redact_name: str | None = None
     """``package.module:function`` of such a function, to be looked up when it is needed."""
 
     @classmethod
-    def read(cls, *, redact: Redact | None = None, environment: Mapping[str, str] | None = None) -> Options:
-        """Read the options; whatever is wrong with a variable is logged, and its default is used."""
+    def read(
+        cls,
+        *,
+        redact: Redact | None = None,
+        openinference: bool | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Options:
+        """Read the options; whatever is wrong with a variable is logged, and its default is used.
+
+        What is given as an argument goes before what the environment says.
+        """
         variables = os.environ if environment is None else environment
         _warn_about_unknown_names(variables)
         return cls(
@@ -85,6 +100,7 @@ class Options:
             optimizer_traces=_optimizer_traces(variables),
             adapter_spans=_switch(variables, ADAPTER_SPANS),
             error_messages=_switch(variables, ERROR_MESSAGES, default=True),
+            openinference=_switch(variables, OPENINFERENCE) if openinference is None else openinference,
             redact=redact,
             redact_name=variables.get(REDACT, "").strip() or None,
         )

@@ -16,7 +16,7 @@ from .errors import ToldErrors
 from .usage import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextvars import Token
 
     from opentelemetry.context import Context
@@ -87,6 +87,8 @@ class ActiveCall:
     """What this call was given, for the text of an error not to quote it; of this call alone."""
     steps: list[str] | None = None
     """The methods that this call went on with so far, of its own object; of this call alone."""
+    known: Callable[[], Mapping[str, AttributeValue]] | None = None
+    """Returns what else stands on this call's span from its start, where somebody may look; of this call alone."""
 
     def remember(self, *answered: Any) -> None:
         """Note what this call was given and what it answered, for the texts of errors of the modules around it."""

@@ -77,6 +77,13 @@ DSPY_ADAPTER_NAME: Final = "dspy.adapter.name"
 """string: class name of the adapter that wrote the prompt. Also on the span of an adapter call, which is called
 ``{adapter} {signature}`` and exists where ``OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS=true`` asks for it."""
 
+DSPY_ADAPTER_INPUTS: Final = "dspy.adapter.inputs"
+"""string, JSON: values of the input fields that an adapter was given. Content, off by default."""
+
+DSPY_ADAPTER_OUTPUTS: Final = "dspy.adapter.outputs"
+"""string, JSON: values of the output fields that an adapter read, a list with one entry for each completion. Content,
+off by default."""
+
 DSPY_ADAPTER_FROM: Final = "dspy.adapter.from"
 """string: class name of the adapter that gave up."""
 
@@ -139,6 +146,12 @@ DSPY_EXAMPLE_INPUTS: Final = "dspy.example.inputs"
 DSPY_EXAMPLE_LABELS: Final = "dspy.example.labels"
 """string, JSON: what the example holds besides its inputs. Content, off by default."""
 
+DSPY_EXAMPLE_PREDICTION: Final = "dspy.example.prediction"
+"""string, JSON: what the program answered to the example. Content, off by default."""
+
+DSPY_EXAMPLE_FEEDBACK: Final = "dspy.example.feedback"
+"""string: what the metric said besides its score. Content, off by default."""
+
 DSPY_STRAGGLER: Final = "dspy.straggler"
 """boolean: whether this is the second run of an item that DSPy found to take too long."""
 
@@ -171,6 +184,9 @@ DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
 DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS: Final = "dspy.optimizer.best_prompt_versions"
 """string[]: ``path=version`` for each predictor of the chosen program, the version as in ``gen_ai.prompt.version``."""
 
+DSPY_OPTIMIZER_BEST_INSTRUCTIONS: Final = "dspy.optimizer.best_instructions"
+"""string, JSON: instructions of the chosen program by path of the predictor. Content, off by default."""
+
 DSPY_OPTIMIZER_COST: Final = "dspy.optimizer.cost"
 """double, USD: on a trial, sum of the known prices of all calls of the run up to its end."""
 
@@ -188,6 +204,9 @@ DSPY_OPTIMIZER_TRIAL_ACCEPTED: Final = "dspy.optimizer.trial.accepted"
 
 DSPY_OPTIMIZER_TRIAL_KIND: Final = "dspy.optimizer.trial.kind"
 """string: ``full``, ``minibatch``, ``bootstrap``, ``reflection`` or ``merge``."""
+
+DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS: Final = "dspy.optimizer.trial.instructions"
+"""string, JSON: instructions that the trial tried, by path of the predictor. Content, off by default."""
 
 DSPY_OPTIMIZER_TRIAL_CANDIDATE: Final = "dspy.optimizer.trial.candidate"
 """int: GEPA's number of the candidate that the trial added to its pool."""
@@ -219,6 +238,11 @@ DSPY_INTERPRETER_STARTUP_DURATION: Final = "dspy.interpreter.startup_duration"
 
 DSPY_DOCUMENTS_COUNT: Final = "dspy.documents.count"
 """int: documents that a retriever returned."""
+
+# --- embeddings --------------------------------------------------------------------------------------------------
+
+DSPY_EMBEDDINGS_INPUTS: Final = "dspy.embeddings.inputs"
+"""string, JSON: texts that were embedded. Content, off by default."""
 
 # --- roll-up: all LM calls below a span ----------------------------------------------------------------------
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_EVALUATION_NAME
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
+    from opentelemetry.util.types import AttributeValue
 
     from ..telemetry import Telemetry
 
@@ -154,13 +156,12 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
             context = _outside(context) if place.run.traces == "linked" else _unsampled(context)
     links = [] if trial is None else [Link(trial.span.get_span_context(), _trial_attributes(trial))]
     active.example_calls = calls = ExampleCalls()
+    active.known = partial(_known_at_start, evaluation, position)
     opened = open_span(evaluation.telemetry.tracer, EXAMPLE, with_call(active, context), links=links)
     if not opened.is_recording:
         return OpenExample(evaluation, position, opened, None, calls)
     active.scope = UsageScope(active.scope)
-    _describe(evaluation, opened, active, example)
-    if position is not None:
-        opened.attributes[semconv.DSPY_EXAMPLE_INDEX] = position
+    _describe(evaluation, opened, example)
     if repeated and not evaluation.repeats:
         opened.attributes[semconv.DSPY_STRAGGLER] = True
     if trial is not None:
@@ -184,13 +185,17 @@ def _unsampled(context: Context) -> Context:
     return set_span_in_context(NonRecordingSpan(SpanContext(here.trace_id, here.span_id, False, flags)), context)
 
 
-def _describe(evaluation: Evaluation, opened: OpenSpan, active: ActiveCall, example: Any) -> None:
+def _known_at_start(evaluation: Evaluation, position: int | None) -> dict[str, AttributeValue]:
+    known: dict[str, AttributeValue] = {}
+    if evaluation.metric is not None:
+        known[GEN_AI_EVALUATION_NAME] = evaluation.name
+    if position is not None:
+        known[semconv.DSPY_EXAMPLE_INDEX] = position
+    return known
+
+
+def _describe(evaluation: Evaluation, opened: OpenSpan, example: Any) -> None:
     attributes, content = opened.attributes, evaluation.telemetry.content
-    attributes.update(active.attributes)
-    if active.conversation_id is not None:
-        attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
-    if evaluation.trial is not None:
-        attributes.update(_trial_attributes(evaluation.trial))
     if content.on_spans and hasattr(type(example), "inputs"):
         attributes[semconv.DSPY_EXAMPLE_INPUTS] = content.json(example.inputs(), "input")
         attributes[semconv.DSPY_EXAMPLE_LABELS] = content.json(example.labels(), "output")

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.trace import set_span_in_context
 
 from .. import semconv
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
+    from opentelemetry.util.types import AttributeValue
 
     from ..config import OptimizerTraces
     from ..telemetry import Telemetry
@@ -66,6 +66,10 @@ class OptimizerRun:
         outer = self.parent.roles if self.parent is not None else {}
         roles: tuple[Role, ...] = ("task", "judge", "proposal")
         self.roles = {role: UsageScope(outer.get(role)) for role in roles}
+
+    def attributes(self) -> dict[str, AttributeValue]:
+        """Return what stands on the run's own span and on those of its trials from their start, besides its id."""
+        return {semconv.DSPY_OPTIMIZER_NAME: self.name}
 
     @property
     def trials(self) -> int:
@@ -211,10 +215,12 @@ def open_trial(
     active = parent.child(None, None, "")
     active.scope = scope = UsageScope(parent.scope)
     active.evaluation = None
+    number = place.run.next_trial() if number is None else number
+    active.known = lambda: {**place.run.attributes(), semconv.DSPY_OPTIMIZER_TRIAL: number}
     span = telemetry.tracer.start_span(TRIAL, with_call(active, context))
     trial = OptimizerTrial(
         run=place.run,
-        number=place.run.next_trial() if number is None else number,
+        number=number,
         kind=kind,
         span=span,
         active=active,
@@ -223,10 +229,4 @@ def open_trial(
         _telemetry=telemetry,
     )
     active.optimizer = replace(place, trial=trial)
-    trial.attributes.update(active.attributes)
-    trial.attributes[semconv.DSPY_OPTIMIZER_NAME] = place.run.name
-    trial.attributes[semconv.DSPY_OPTIMIZER_RUN_ID] = place.run.run_id
-    trial.attributes[semconv.DSPY_OPTIMIZER_TRIAL] = trial.number
-    if active.conversation_id is not None:
-        trial.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
     return trial

@@ -6,15 +6,16 @@ An adapter call has no span unless the user asks for it; what goes wrong in it a
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..context import ActiveCall, current_call, with_call
 from ..programs.adapter_calls import AdapterCall
+from ..programs.known_modules import conventional_names
 from ..programs.signatures import describe
 from ..spans import EnteredContext, OpenSpan, enter, open_span
 
@@ -207,18 +208,16 @@ def _metric_attributes(adapter: AdapterCall) -> dict[str, AttributeValue]:
 def _open(telemetry: Telemetry, active: ActiveCall) -> OpenSpan:
     adapter = active.adapter_call
     name = active.adapter_name or ""
+    active.known = partial(conventional_names, active.module)
     signature = None
     if adapter is not None and _is_signature(adapter.signature):
         signature = describe(adapter.signature)
     opened = open_span(telemetry.tracer, f"{name} {signature.label}" if signature else name, with_call(active))
     if opened.is_recording:
         attributes = opened.attributes
-        attributes.update(active.attributes)
         attributes[semconv.DSPY_ADAPTER_NAME] = name
         if signature is not None:
             attributes[semconv.DSPY_SIGNATURE_FIELDS] = signature.fields
             if signature.name is not None:
                 attributes[semconv.DSPY_SIGNATURE_NAME] = signature.name
-        if active.conversation_id is not None:
-            attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
     return opened

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
-
 from .. import semconv
 from ..context import current_call, with_call
 from ..encodable import encodable
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import EmbeddingInvocation
 
     from ..calls import Call
-    from ..context import ActiveCall
     from ..telemetry import Telemetry
 
 __all__ = ["EmbeddingBatchRecorder", "EmbeddingRecorder"]
@@ -56,7 +53,7 @@ class EmbeddingRecorder:
         )
         recording = EmbeddingRecording(opened, embedding)
         if opened.is_recording:
-            carry_on(recording.describe, active, options)
+            carry_on(recording.describe, options)
         return recording
 
 
@@ -69,12 +66,9 @@ class EmbeddingRecording:
         self._opened = opened
         self._embedding = embedding
 
-    def describe(self, active: ActiveCall, options: Mapping[str, Any]) -> None:
+    def describe(self, options: Mapping[str, Any]) -> None:
         """Take note of what is known of the call before it runs."""
         invocation = self._opened.invocation
-        invocation.attributes.update(active.attributes)
-        if active.conversation_id is not None:
-            invocation.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
         encoding = options.get("encoding_format")
         if isinstance(encoding, str):
             invocation.encoding_formats = [encodable(encoding)]

@@ -7,13 +7,14 @@ through ``Evaluate``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_EVALUATION_NAME
 
 from .. import semconv
 from ..calls import keyword_view
-from ..context import ActiveCall, current_call, with_call
+from ..context import current_call, with_call
 from ..openings import carry_on
 from ..optimization.evaluation_results import metric_name
 from ..optimization.evaluations import Evaluation
@@ -26,6 +27,8 @@ from ..usage import UsageScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from opentelemetry.util.types import AttributeValue
 
     from ..calls import Call
     from ..telemetry import Telemetry
@@ -64,14 +67,13 @@ class EvaluateRecorder:
         active = parent.inside(call)
         active.scope = UsageScope(parent.scope)
         name = metric_name(metric)
+        active.known = partial(_known_at_start, arguments.get("program"), name)
         opened = open_span(self._telemetry.tracer, f"evaluate {name}" if name else "evaluate", with_call(active))
         active.evaluation = evaluation = Evaluation(
             self._telemetry, call.instance, arguments.get("program"), metric, active, opened.context
         )
         if opened.is_recording:
-            carry_on(_describe, opened, active, call, arguments)
-            if name is not None:
-                opened.attributes[semconv.DSPY_EVALUATE_METRIC] = name
+            carry_on(_describe, opened, call, arguments)
         return EvaluateRecording(self._telemetry, evaluation, active.scope, opened, trial)
 
 
@@ -150,18 +152,21 @@ def _metric_key(arguments: Mapping[str, Any]) -> str | None:
     return text_of_name(metadata.get("metric_key")) if isinstance(metadata, dict) else None
 
 
-def _describe(opened: OpenSpan, active: ActiveCall, call: Call, arguments: Mapping[str, Any]) -> None:
+def _known_at_start(program: object, metric: str | None) -> dict[str, AttributeValue]:
+    known: dict[str, AttributeValue] = {semconv.DSPY_MODULE_NAME: type(program).__name__}
+    if metric is not None:
+        known[semconv.DSPY_EVALUATE_METRIC] = known[GEN_AI_EVALUATION_NAME] = metric
+    return known
+
+
+def _describe(opened: OpenSpan, call: Call, arguments: Mapping[str, Any]) -> None:
     attributes = opened.attributes
-    attributes.update(active.attributes)
-    if active.conversation_id is not None:
-        attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
     attributes[semconv.DSPY_EVALUATE_EXAMPLES] = size_of(_or_default(arguments, "devset", call.instance)) or 0
     threads = _or_default(arguments, "num_threads", call.instance)
     attributes[semconv.DSPY_EVALUATE_THREADS] = threads if isinstance(threads, int) and threads else _default_threads()
     key = _metric_key(arguments)
     if key is not None:
         attributes[semconv.DSPY_EVALUATE_METRIC_KEY] = key
-    attributes[semconv.DSPY_MODULE_NAME] = type(arguments.get("program")).__name__
 
 
 def _default_threads() -> int:

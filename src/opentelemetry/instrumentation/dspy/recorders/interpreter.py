@@ -6,7 +6,6 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.trace import get_current_span
 
 from .. import semconv
@@ -58,12 +57,8 @@ class InterpreterRecorder:
             )
         )
         recording = InterpreterRecording(self._telemetry, opened, active)
-        if opened.is_recording:
-            opened.attributes.update(active.attributes)
-            if active.conversation_id is not None:
-                opened.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
-            if self._telemetry.content.captured:
-                carry_on(recording.describe, call)
+        if opened.is_recording and self._telemetry.content.captured:
+            carry_on(recording.describe, call)
         return recording
 
 

@@ -116,6 +116,7 @@ class LMRecording:
     def describe(self, request: LMRequest) -> None:
         """Set what is known of the call before it runs."""
         invocation, active = self._invocation, self._active
+        # For the event; the span has them from its start.
         invocation.attributes.update(active.attributes)
         set_request_parameters(invocation, request.options)
         if invocation.stop_sequences:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.context import set_value
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.invocation import (
     CLIENT_INFERENCE_CONTEXT_KEY,
@@ -24,6 +24,7 @@ from ..openings import carry_on, note
 from ..programs.agents import AgentRun, record_tools
 from ..programs.attempts import Attempts
 from ..programs.demos import listed_demos
+from ..programs.known_modules import attributes_of_module
 from ..programs.module_classes import ModuleClass, ModuleKind, classify
 from ..programs.predictions import remember_span
 from ..programs.running_modules import RunningModule
@@ -85,6 +86,7 @@ class ModuleRecorder:
             active.module.attempts = Attempts(vars(module).get("module"))
         if module_class.kind is ModuleKind.AGENT:
             active.module.agent = AgentRun(module, _agent_name(module_class, signature))
+        active.known = partial(attributes_of_module, active.module)
         active.adapter_name = None
         active.language_model_call = None
         context = with_call(active)
@@ -148,13 +150,8 @@ class ModuleRecording:
         self._began = time.perf_counter()
 
     def describe(self, call: Call) -> None:
-        """Take note of what is known of the call before it runs."""
-        attributes, active = self._opened.attributes, self._active
-        attributes.update(active.attributes)
-        attributes[semconv.DSPY_MODULE_NAME] = self._module_class.name
-        path = None if active.module is None else active.module.path
-        if path:
-            attributes[semconv.DSPY_MODULE_PATH] = path
+        """Take note of what is known of the call before it runs, beyond what its span started with."""
+        attributes = self._opened.attributes
         if self._signature is not None:
             attributes[semconv.DSPY_SIGNATURE_FIELDS] = self._signature.fields
             if self._signature.name is not None:
@@ -163,8 +160,6 @@ class ModuleRecording:
             demos = listed_demos(call.keyword_arguments.get("demos", read(call.instance, "demos")))
             if demos is not None:
                 attributes[semconv.DSPY_DEMOS_COUNT] = len(demos)
-        if active.conversation_id is not None:
-            attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
         if isinstance(self._opened, OpenInvocation) and isinstance(self._opened.invocation, LocalAgentInvocation):
             record_tools(self._opened.invocation, call.instance, self._telemetry.content)
         if self._telemetry.content.captured:

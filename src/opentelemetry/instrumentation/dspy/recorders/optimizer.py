@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
-
 from .. import semconv
 from ..context import ActiveCall, current_call, with_call
 from ..encodable import encodable
@@ -56,9 +54,10 @@ class OptimizerRecorder:
             place.run if place is not None else None,
         )
         active.optimizer = OptimizerPlace(run)
+        active.known = run.attributes
         opened = open_span(self._telemetry.tracer, f"optimize {name}", with_call(active))
         if opened.is_recording:
-            carry_on(_describe, opened, active, run, compile_arguments(call))
+            carry_on(_describe, opened, run, compile_arguments(call))
         return OptimizerRecording(run, opened)
 
 
@@ -134,13 +133,8 @@ def _traces(parent: ActiveCall, traces: OptimizerTraces) -> OptimizerTraces:
     return "nested" if is_inside and traces == "linked" else traces
 
 
-def _describe(opened: OpenSpan, active: ActiveCall, run: OptimizerRun, arguments: Mapping[str, Any]) -> None:
+def _describe(opened: OpenSpan, run: OptimizerRun, arguments: Mapping[str, Any]) -> None:
     attributes = opened.attributes
-    attributes.update(active.attributes)
-    if active.conversation_id is not None:
-        attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
-    attributes[semconv.DSPY_OPTIMIZER_NAME] = run.name
-    attributes[semconv.DSPY_OPTIMIZER_RUN_ID] = run.run_id
     for argument, name in (
         ("trainset", semconv.DSPY_OPTIMIZER_TRAINSET_SIZE),
         ("valset", semconv.DSPY_OPTIMIZER_VALSET_SIZE),

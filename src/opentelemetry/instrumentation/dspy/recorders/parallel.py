@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..context import ActiveCall, current_call, with_call
 from ..openings import carry_on
+from ..programs.known_modules import conventional_names
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
 
 if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
+
     from ..calls import Call
+    from ..programs.running_modules import RunningModule
     from ..telemetry import Telemetry
 
 __all__ = ["ParallelRecorder"]
@@ -35,6 +39,7 @@ class ParallelRecorder:
         """Start the span of a call and make it the current one."""
         parent = current_call()
         active = parent.inside(call)
+        active.known = partial(_known_at_start, type(call.instance).__name__, parent.module)
         opened = open_span(self._telemetry.tracer, type(call.instance).__name__, with_call(active))
         if opened.is_recording:
             active.scope = UsageScope(parent.scope)
@@ -42,6 +47,10 @@ class ParallelRecorder:
         if opened.is_recording:
             carry_on(recording.describe, call, parent)
         return recording
+
+
+def _known_at_start(name: str, caller: RunningModule | None) -> dict[str, AttributeValue]:
+    return {semconv.DSPY_MODULE_NAME: name, **conventional_names(caller)}
 
 
 class ParallelRecording:
@@ -62,11 +71,7 @@ class ParallelRecording:
 
     def describe(self, call: Call, parent: ActiveCall) -> None:
         """Take note of what is known of the call before it runs."""
-        attributes, active = self._opened.attributes, self._active
-        attributes.update(active.attributes)
-        attributes[semconv.DSPY_MODULE_NAME] = self._name
-        if active.conversation_id is not None:
-            attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+        attributes = self._opened.attributes
         if parent.straggler:
             attributes[semconv.DSPY_STRAGGLER] = True
         if self._records_content:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import set_value
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.util.genai.invocation import CLIENT_RETRIEVAL_CONTEXT_KEY
 
 from .. import semconv
@@ -78,10 +77,7 @@ class RetrievalRecording:
 
     def describe(self, call: Call) -> None:
         """Take note of what is known of the search before it runs."""
-        invocation, active = self._opened.invocation, self._active
-        invocation.attributes.update(active.attributes)
-        if active.conversation_id is not None:
-            invocation.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+        invocation = self._opened.invocation
         invocation.top_k = top_k_of(call)
         if self._content.captured:
             invocation.query_text = _query_text(self._content, query_of(call))

@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import set_value
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY
 
 from ..context import current_call, with_call
@@ -93,10 +92,7 @@ class ToolRecording:
         """Take note of what is known of the call before it runs."""
         if not self._opened.is_recording:
             return
-        invocation, active = self._opened.invocation, self._active
-        invocation.attributes.update(active.attributes)
-        if active.conversation_id is not None:
-            invocation.attributes[GEN_AI_CONVERSATION_ID] = active.conversation_id
+        invocation = self._opened.invocation
         if isinstance(identifier, str):
             invocation.tool_call_id = self._content.word(identifier, "tool")
         if isinstance(description, str) and description:

@@ -132,7 +132,6 @@ class BatchRecorder:
         opened = open_span(self._telemetry.tracer, SPAN_NAME, context, links=_links(callers))
         if opened.is_recording:
             active.scope = UsageScope(active.scope)
-            opened.attributes.update(active.attributes)
             opened.attributes[semconv.DSPY_BATCH_SIZE] = len(call.arguments[0])
         return BatchRecording(active, opened)
 

@@ -1,0 +1,194 @@
+"""The tracer of every span of this library: what is known of a call stands on its span from the start.
+
+A sampler sees the attributes that a span starts with and no others, and so does ``on_start`` of a span processor. What
+is known when a call begins is in the call's record (``context.ActiveCall``); the tracer takes it from there, whoever
+starts the span: a recorder or ``opentelemetry-util-genai``. At its end a span may be completed by a mirror, which says
+in the words of another convention what the recorders recorded.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import wrapt
+from opentelemetry.context import get_current
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
+from opentelemetry.trace import (
+    NoOpTracer,
+    ProxyTracer,
+    SpanKind,
+    Tracer,
+    TracerProvider,
+    get_current_span,
+    get_tracer_provider,
+    use_span,
+)
+
+from . import semconv
+from .context import call_in
+from .openings import carry_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, Span
+    from opentelemetry.util.types import Attributes, AttributeValue
+
+    from .context import ActiveCall
+
+    _ObjectProxy = wrapt.ObjectProxy[Any]
+else:
+    # wrapt's classes take parameters in their stubs alone.
+    _ObjectProxy = wrapt.ObjectProxy
+
+__all__ = ["CallTracerProvider", "Mirror"]
+
+_SAMPLERS_OF_THE_SDK = "opentelemetry.sdk.trace.sampling"
+"""Where the samplers are that never look at attributes below a span that is not sampled."""
+
+
+class Mirror(Protocol):
+    """Says in other words what a span tells."""
+
+    def __call__(self, name: str, span: Span) -> Mapping[str, AttributeValue]:
+        """Return what to add to a span at its end, given the name that it started with; it never raises."""
+
+
+class CallTracerProvider(TracerProvider):
+    """Gives out tracers that know the calls they make spans of; the spans are another provider's."""
+
+    def __init__(self, provider: TracerProvider | None, mirror: Mirror | None = None) -> None:
+        self._provider = provider
+        self._mirror = mirror
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes | None = None,
+    ) -> Tracer:
+        """Return a tracer of that name, of the global provider where none was given."""
+        provider = self._provider or get_tracer_provider()
+        tracer = provider.get_tracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+        return _CallTracer(tracer, self._mirror)
+
+
+class _CallTracer(Tracer):
+    def __init__(self, tracer: Tracer, mirror: Mirror | None) -> None:
+        self._tracer = tracer
+        self._mirror = mirror
+        self._samples_below = False
+        """Whether a span may be sampled whose parent, in this process, is not."""
+        self._is_known = False
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> Span:
+        """Start a span with what the record of its call tells; nothing is worked out for nobody."""
+        if context is None:
+            context = get_current()
+        tracer = self._tracer if self._is_known else self._resolve()
+        may_be_sampled = self._is_known and (self._samples_below or _may_be_sampled(context))
+        if may_be_sampled:
+            attributes = _known_at_start(call_in(context), attributes)
+        span = tracer.start_span(
+            name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
+        )
+        if not span.is_recording():
+            return span
+        if not may_be_sampled:
+            span.set_attributes(_known_at_start(call_in(context), attributes))
+        return span if self._mirror is None else _mirrored(span, name, self._mirror)
+
+    @contextmanager
+    def start_as_current_span(self, name: str, *arguments: Any, **keyword_arguments: Any) -> Iterator[Span]:
+        """Start a span and make it the current one."""
+        end_on_exit = keyword_arguments.pop("end_on_exit", True)
+        with use_span(self.start_span(name, *arguments, **keyword_arguments), end_on_exit=end_on_exit) as span:
+            yield span
+
+    def _resolve(self) -> Tracer:
+        """Return the tracer that makes the spans, as soon as the application has set a provider."""
+        tracer = self._tracer
+        if isinstance(tracer, ProxyTracer):
+            tracer = tracer._tracer
+        if not isinstance(tracer, NoOpTracer):
+            sampler = getattr(tracer, "sampler", None)
+            self._samples_below = sampler is not None and type(sampler).__module__ != _SAMPLERS_OF_THE_SDK
+            self._tracer, self._is_known = tracer, True
+        return tracer
+
+
+def _may_be_sampled(context: Context) -> bool:
+    """Return whether anything looks at what a span starts with: below a span that is not sampled nothing does."""
+    parent = get_current_span(context)
+    if parent.is_recording():
+        return True
+    span_context = parent.get_span_context()
+    return span_context.is_remote or not span_context.is_valid
+
+
+def _known_at_start(call: ActiveCall, attributes: Attributes) -> dict[str, AttributeValue]:
+    known: dict[str, AttributeValue] = {**call.attributes}
+    if call.conversation_id is not None:
+        known[GEN_AI_CONVERSATION_ID] = call.conversation_id
+    if call.optimizer is not None:
+        known[semconv.DSPY_OPTIMIZER_RUN_ID] = call.optimizer.run.run_id
+        if call.optimizer.trial is not None:
+            known[semconv.DSPY_OPTIMIZER_TRIAL] = call.optimizer.trial.number
+    if call.known is not None:
+        carry_on(_add, known, call.known)
+    if attributes:
+        known.update(attributes)
+    return known
+
+
+def _add(known: dict[str, AttributeValue], tell: Callable[[], Mapping[str, AttributeValue]]) -> None:
+    known.update(tell())
+
+
+class _MirroredSpan(_ObjectProxy):
+    """A span that is completed at its end. All else is the span's own."""
+
+    def __init__(self, span: Span, name: str, mirror: Mirror) -> None:
+        super().__init__(span)
+        self._self_name = name
+        self._self_mirror = mirror
+
+    def end(self, end_time: int | None = None) -> None:
+        """Add what the mirror makes of the span, and end it."""
+        try:
+            self._complete()
+        finally:
+            self.__wrapped__.end(end_time)
+
+    def __enter__(self) -> Any:
+        self.__wrapped__.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> Any:
+        try:
+            self._complete()
+        finally:
+            self.__wrapped__.__exit__(*exception)
+
+    def _complete(self) -> None:
+        span = self.__wrapped__
+        if span.is_recording():
+            span.set_attributes(self._self_mirror(self._self_name, span))
+
+
+def _mirrored(span: Span, name: str, mirror: Mirror) -> Span:
+    mirrored: Span = _MirroredSpan(span, name, mirror)  # type: ignore[assignment]
+    return mirrored
