@@ -46,7 +46,7 @@ _KINDS = {
 """The kind of each ``gen_ai.operation.name``, or else of each first word of a span's name; all others are chains."""
 
 _METADATA = {
-    "metric": semconv.DSPY_EVALUATE_METRIC,
+    "metric": (semconv.DSPY_EVALUATE_METRIC, gen_ai.GEN_AI_EVALUATION_NAME),
     "examples": semconv.DSPY_EVALUATE_EXAMPLES,
     "index": semconv.DSPY_EXAMPLE_INDEX,
     "score": (semconv.DSPY_EVALUATE_SCORE, semconv.DSPY_EVALUATE_EXAMPLE_SCORE, semconv.DSPY_OPTIMIZER_TRIAL_SCORE),

@@ -82,7 +82,7 @@ def tokens(attributes: Mapping[str, Any]) -> str | None:
 def used(attributes: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the roll-up of a span tells."""
     calls, cost = attributes.get(semconv.DSPY_USAGE_LM_CALLS), attributes.get(semconv.DSPY_USAGE_COST)
-    if calls:
-        yield f"{calls} LM call{'' if calls == 1 else 's'}"
+    hits = attributes.get(semconv.DSPY_USAGE_CACHE_HITS)
+    yield from [told for told in (counted(calls or None, "LM call"), counted(hits or None, "cache hit")) if told]
     if isinstance(cost, (int, float)) and cost:
         yield f"${cost:.6g}"

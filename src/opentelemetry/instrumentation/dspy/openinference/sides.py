@@ -54,7 +54,7 @@ def _texts_of(attributes: Attributes, name: str) -> Shown | None:
 def _as_it_is(attributes: Attributes, name: str) -> Shown | None:
     """Return messages that cannot be read, because the SDK cut them for instance."""
     value = attributes.get(name)
-    return Shown(value) if isinstance(value, str) and parsed(value) is None else None
+    return Shown(value) if isinstance(value, str) and value and parsed(value) is None else None
 
 
 def _language_model(attributes: Attributes) -> Sides:
