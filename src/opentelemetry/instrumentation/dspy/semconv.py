@@ -28,6 +28,10 @@ DSPY_SIGNATURE_NAME: Final = "dspy.signature.name"
 DSPY_SIGNATURE_FIELDS: Final = "dspy.signature.fields"
 """string: the signature in DSPy's text form, such as ``question, context -> answer: float``."""
 
+DSPY_PROGRAM_SIGNATURES: Final = "dspy.program.signatures"
+"""string[]: on ``evaluate`` and ``optimize``, ``path=question -> answer`` for each predictor of a program that has
+several; a program with one has ``dspy.signature.fields``."""
+
 DSPY_DEMOS_COUNT: Final = "dspy.demos.count"
 """int: demonstrations in the predictor's prompt."""
 
@@ -114,6 +118,36 @@ DSPY_LM_ATTEMPT: Final = "dspy.lm.attempt"
 DSPY_LM_RETRY_DELAY: Final = "dspy.lm.retry_delay"
 """double, s: pause before the next attempt."""
 
+# --- language models at work -------------------------------------------------------------------------------------
+
+DSPY_LM_TASK: Final = "dspy.lm.task"
+"""string[]: on ``evaluate`` and ``optimize``, models that the program runs with, as in ``gen_ai.request.model``."""
+
+DSPY_LM_PROMPT: Final = "dspy.lm.prompt"
+"""string[]: on ``optimize``, models that write instructions (``prompt_model``)."""
+
+DSPY_LM_REFLECTION: Final = "dspy.lm.reflection"
+"""string[]: on ``optimize``, models that reflect on what went wrong (``reflection_lm``)."""
+
+DSPY_LM_TEACHER: Final = "dspy.lm.teacher"
+"""string[]: on ``optimize``, models that the teacher answers with, which become demonstrations."""
+
+# --- prompts -----------------------------------------------------------------------------------------------------
+
+EVENT_DSPY_PROMPT: Final = "dspy.prompt"
+"""log event, severity DEBUG: a prompt template at its first use, once for each process and version. Only where content
+is on; ``gen_ai.prompt.name`` and ``gen_ai.prompt.version`` are as on the calls that use it."""
+
+DSPY_PROMPT_INSTRUCTIONS: Final = "dspy.prompt.instructions"
+"""string: instructions of the template. Content, off by default."""
+
+DSPY_PROMPT_FIELDS: Final = "dspy.prompt.fields"
+"""string, JSON: input and output fields of the template, each with its type and description. Content, off by
+default."""
+
+DSPY_PROMPT_DEMOS: Final = "dspy.prompt.demos"
+"""string, JSON: demonstrations of the template. Content, off by default."""
+
 # --- evaluation ------------------------------------------------------------------------------------------------
 
 DSPY_EVALUATE_METRIC: Final = "dspy.evaluate.metric"
@@ -187,6 +221,9 @@ DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS: Final = "dspy.optimizer.best_prompt_version
 DSPY_OPTIMIZER_BEST_INSTRUCTIONS: Final = "dspy.optimizer.best_instructions"
 """string, JSON: instructions of the chosen program by path of the predictor. Content, off by default."""
 
+DSPY_OPTIMIZER_BEST_DEMOS: Final = "dspy.optimizer.best_demos"
+"""string, JSON: demonstrations of the chosen program by path of the predictor. Content, off by default."""
+
 DSPY_OPTIMIZER_COST: Final = "dspy.optimizer.cost"
 """double, USD: on a trial, sum of the known prices of all calls of the run up to its end."""
 
@@ -207,6 +244,9 @@ DSPY_OPTIMIZER_TRIAL_KIND: Final = "dspy.optimizer.trial.kind"
 
 DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS: Final = "dspy.optimizer.trial.instructions"
 """string, JSON: instructions that the trial tried, by path of the predictor. Content, off by default."""
+
+DSPY_OPTIMIZER_TRIAL_DEMOS: Final = "dspy.optimizer.trial.demos"
+"""string, JSON: demonstrations that the trial tried, by path of the predictor. Content, off by default."""
 
 DSPY_OPTIMIZER_TRIAL_CANDIDATE: Final = "dspy.optimizer.trial.candidate"
 """int: GEPA's number of the candidate that the trial added to its pool."""
