@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,43 @@ async def test_adapter_calls_are_spans_if_the_user_asks_for_them(
         "dspy.signature.fields": "question -> answer",
     }
     assert events(telemetry) == [parse_error("ChatAdapter"), fallback("ChatAdapter", "JSONAdapter")]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+async def test_with_content_an_adapter_tells_what_it_was_given_and_what_it_read(
+    start_telemetry: StartTelemetry,
+    lm: dspy.LM,
+    model_server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    is_async: bool,
+) -> None:
+    monkeypatch.setenv(ADAPTER_SPANS, "true")
+    telemetry = start_telemetry(capture="SPAN_ONLY", redact=lambda text, kind: text.replace("Rome", f"[{kind}]"))
+    model_server.reply = replying(NONSENSE, '{"answer": "Rome"}')
+    predict = dspy.Predict("question, password -> answer")
+    values = {"question": "Rome or Paris?", "password": "hunter2"}
+    if is_async:
+        await predict.acall(**values)
+    else:
+        predict(**values)
+    told = {"question": "[input] or Paris?", "password": "[secret]"}
+    for name in ("ChatAdapter", "JSONAdapter"):
+        attributes = telemetry.attributes(f"{name} question, password -> answer")
+        assert json.loads(attributes["dspy.adapter.inputs"]) == told
+        assert json.loads(attributes["dspy.adapter.outputs"]) == [{"answer": "[output]"}]
+
+
+@pytest.mark.parametrize("capture", ["", "EVENT_ONLY"])
+def test_without_content_on_spans_an_adapter_tells_neither(
+    start_telemetry: StartTelemetry, lm: dspy.LM, monkeypatch: pytest.MonkeyPatch, capture: str
+) -> None:
+    monkeypatch.setenv(ADAPTER_SPANS, "true")
+    telemetry = start_telemetry(capture=capture)
+    dspy.Predict("question -> answer")(question="Where is my parcel?")
+    assert telemetry.attributes("ChatAdapter question -> answer") == {
+        "dspy.adapter.name": "ChatAdapter",
+        "dspy.signature.fields": "question -> answer",
+    }
 
 
 def test_the_span_of_an_adapter_that_gives_up_is_failed(

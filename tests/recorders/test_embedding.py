@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -238,14 +239,41 @@ def test_texts_that_are_no_texts_are_an_error(telemetry: Recorded) -> None:
     assert telemetry.attributes("embeddings letters")["error.type"] == "ValueError"
 
 
-def test_neither_texts_nor_keys_are_recorded_even_with_content(
-    start_telemetry: StartTelemetry, model_server: ModelServer
+@pytest.mark.parametrize("capture", ["", "event_only"])
+def test_without_content_on_spans_no_text_is_recorded(
+    capture: str, start_telemetry: StartTelemetry, model_server: ModelServer
 ) -> None:
-    telemetry = start_telemetry(capture="span_and_event")
+    telemetry = start_telemetry(capture=capture)
     hosted(model_server, caching=False)(TEXTS)
-    assert telemetry.spans != []
+    assert "dspy.embeddings.inputs" not in telemetry.attributes(NAME)
     everything = telemetry.everything()
     assert [text for text in ("two words", "a-secret-key") if text in everything] == []
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("by_name", [False, True], ids=["positional", "by name"])
+@pytest.mark.parametrize("texts", [TEXTS, "one"], ids=["several", "one"])
+async def test_with_content_the_texts_are_recorded_and_no_key(
+    texts: list[str] | str, by_name: bool, is_async: bool, start_telemetry: StartTelemetry, model_server: ModelServer
+) -> None:
+    telemetry = start_telemetry(capture="span_and_event", redact=lambda text, kind: text.replace("two", kind))
+    embedder = hosted(model_server, caching=False)
+    arguments, named = ((), {"inputs": texts}) if by_name else ((texts,), {})
+    if is_async:
+        await embedder.acall(*arguments, **named)
+    else:
+        embedder(*arguments, **named)
+    wanted = ["one", "input words", "now three words"] if texts is TEXTS else "one"
+    assert json.loads(telemetry.attributes(NAME)["dspy.embeddings.inputs"]) == wanted
+    assert "a-secret-key" not in telemetry.everything()
+
+
+def test_of_many_and_long_texts_the_first_are_recorded(start_telemetry: StartTelemetry) -> None:
+    telemetry = start_telemetry(capture="span_only")
+    dspy.Embedder(letters)(["e" * 30_000] * 1_000)
+    told = telemetry.attributes("embeddings letters")["dspy.embeddings.inputs"]
+    assert json.loads(told)[-1] == "… [800 more items]"
+    assert len(told) < 200 * 16_500
 
 
 def test_an_embedding_has_the_conversation_and_the_attributes_around_it(telemetry: Recorded) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AdapterRecorder", "ParseRecorder", "PromptRecorder", "SchemaRecorder"]
 
-_SIGNATURE = 2
-"""Where the signature is among the arguments of ``Adapter.__call__``."""
+_SIGNATURE, _INPUTS = 2, 4
+"""Where the signature and the values of its input fields are among the arguments of ``Adapter.__call__``."""
 
 
 class AdapterRecorder:
@@ -68,7 +68,12 @@ class AdapterRecording:
 
     def finish(self, result: Any) -> None:
         """Make the adapter around this one, if any, the current one again."""
-        self._end(None)
+        try:
+            content, opened = self._telemetry.content, self._opened
+            if isinstance(opened, OpenSpan) and opened.is_recording and content.on_spans:
+                opened.attributes[semconv.DSPY_ADAPTER_OUTPUTS] = content.json(result, "output")
+        finally:
+            self._end(None)
 
     def fail(self, error: BaseException) -> None:
         """Do the same after an exception; an adapter of the application's may parse in its own way."""
@@ -220,4 +225,8 @@ def _open(telemetry: Telemetry, active: ActiveCall) -> OpenSpan:
             attributes[semconv.DSPY_SIGNATURE_FIELDS] = signature.fields
             if signature.name is not None:
                 attributes[semconv.DSPY_SIGNATURE_NAME] = signature.name
+        if telemetry.content.on_spans:
+            arguments, keyword_arguments = active.given
+            inputs = keyword_arguments.get("inputs", arguments[_INPUTS] if len(arguments) > _INPUTS else {})
+            attributes[semconv.DSPY_ADAPTER_INPUTS] = telemetry.content.named_json(inputs, "input")
     return opened

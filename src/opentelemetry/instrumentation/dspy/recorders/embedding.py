@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import EmbeddingInvocation
 
     from ..calls import Call
+    from ..content import Content
     from ..telemetry import Telemetry
 
 __all__ = ["EmbeddingBatchRecorder", "EmbeddingRecorder"]
@@ -54,6 +55,8 @@ class EmbeddingRecorder:
         recording = EmbeddingRecording(opened, embedding)
         if opened.is_recording:
             carry_on(recording.describe, options)
+            if self._telemetry.content.on_spans:
+                carry_on(recording.record_inputs, call, self._telemetry.content)
         return recording
 
 
@@ -72,6 +75,11 @@ class EmbeddingRecording:
         encoding = options.get("encoding_format")
         if isinstance(encoding, str):
             invocation.encoding_formats = [encodable(encoding)]
+
+    def record_inputs(self, call: Call, content: Content) -> None:
+        """Take note of what is embedded."""
+        inputs = call.arguments[0] if call.arguments else call.keyword_arguments.get("inputs")
+        self._opened.attributes[semconv.DSPY_EMBEDDINGS_INPUTS] = content.json(inputs, "input")
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned vectors."""
