@@ -28,6 +28,28 @@ class SupportDesk(dspy.Module):
         return await self.answer.acall(question=question)
 
 
+class Desk(dspy.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = dspy.Predict("question -> answer")
+
+    def forward(self, question: str) -> dspy.Prediction:
+        return self.answer(question=question)
+
+    async def aforward(self, question: str) -> dspy.Prediction:
+        return await self.answer.acall(question=question)
+
+
+class Echo(dspy.Module):
+    def forward(self, question: str) -> str:
+        return question
+
+
+class Vault(dspy.Module):
+    def forward(self, password: str) -> None:
+        """Keep a secret."""
+
+
 class Plain(dspy.Module):
     """A module without a language model."""
 
@@ -58,6 +80,73 @@ def test_with_consent_inputs_and_outputs_are_recorded(start_telemetry: StartTele
     thought = telemetry.attributes("ChainOfThought question -> answer")
     assert json.loads(thought["dspy.module.inputs"]) == {"question": "Where?"}
     assert json.loads(thought["dspy.module.outputs"]) == answer
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+async def test_one_text_is_told_as_itself(start_telemetry: StartTelemetry, lm: dspy.LM, is_async: bool) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    desk = Desk()
+    prediction = await desk.acall(question="Where?") if is_async else desk("Where?")
+    [question], [reply] = messages(telemetry, "invoke_workflow Desk")
+    assert (question["role"], question["parts"]) == ("user", [{"type": "text", "content": "Where?"}])
+    assert (reply["role"], reply["parts"]) == ("assistant", [{"type": "text", "content": prediction.answer}])
+    assert reply["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("answered", "told"),
+    [
+        (lambda: dspy.Prediction(answer="Rome"), "Rome"),
+        (lambda: "Rome", "Rome"),
+        (lambda: dspy.Prediction(answer=4.5), '{"answer":4.5}'),
+        (lambda: dspy.Prediction(answer="Rome", country="Italy"), '{"answer":"Rome","country":"Italy"}'),
+        (lambda: dspy.Prediction(), "{}"),
+        (lambda: dspy.Prediction(password="hunter2"), '{"password":"[secret]"}'),
+        (lambda: {"answer": "Rome"}, '{"answer":"Rome"}'),
+        (lambda: ["Rome"], '["Rome"]'),
+        (lambda: (dspy.Prediction(answer="Rome"), [(dspy.Predict("q -> a"), {"q": ""}, "a")]), "Rome"),
+        (lambda: (dspy.Prediction(answer="Rome"), []), "Rome"),
+        (lambda: ("Rome", []), '["Rome",[]]'),
+        (lambda: None, "null"),
+    ],
+)
+def test_an_output_is_one_text_or_json(answered: Callable[[], Any], told: str, start_telemetry: StartTelemetry) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    Plain()(answered)
+    _, [reply] = messages(telemetry, "invoke_workflow Plain")
+    assert (reply["parts"], reply["finish_reason"]) == ([{"type": "text", "content": told}], "stop")
+
+
+def test_an_input_that_is_called_a_secret_is_told_by_its_name_alone(start_telemetry: StartTelemetry) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    Vault()(password="hunter2")
+    [question], _ = messages(telemetry, "invoke_workflow Vault")
+    assert question["parts"] == [{"type": "text", "content": '{"password":"[secret]"}'}]
+
+
+def test_texts_are_redacted_and_cut(start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_DSPY_CONTENT_MAX_LENGTH", "20")
+    telemetry = start_telemetry(capture="SPAN_ONLY", redact=lambda text, kind: text.replace("Ann", f"[{kind}]"))
+    Echo()(question="Ann asks " + "very often " * 1_000)
+    [question], [reply] = messages(telemetry, "invoke_workflow Echo")
+    assert question["parts"][0]["content"] == "[input] asks very of… [10993 more characters]"
+    assert reply["parts"][0]["content"] == "[output] asks very o… [10994 more characters]"
+
+
+def test_a_workflow_that_an_exception_ended_answered_nothing(start_telemetry: StartTelemetry) -> None:
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+
+    def fail() -> None:
+        raise LookupError("no such parcel")
+
+    with pytest.raises(LookupError):
+        Plain()(fail)
+    assert "gen_ai.output.messages" not in telemetry.attributes("invoke_workflow Plain")
+
+
+def messages(telemetry: Recorded, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    attributes = telemetry.attributes(name)
+    return json.loads(attributes["gen_ai.input.messages"]), json.loads(attributes["gen_ai.output.messages"])
 
 
 def test_content_for_events_alone_stands_on_no_span(

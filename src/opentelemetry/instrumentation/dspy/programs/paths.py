@@ -14,7 +14,7 @@ from ..weak import WeakIdentityMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Caller", "note_copy", "original_of", "path_of"]
+__all__ = ["Caller", "modules_below", "note_copy", "original_of", "path_of"]
 
 
 class Caller(Protocol):
@@ -150,6 +150,15 @@ def _at(root: Any, steps: _Steps) -> object:
     except (KeyError, IndexError, TypeError):
         return None
     return found
+
+
+def modules_below(root: Any) -> Iterator[tuple[str, Any]]:
+    """Yield path and module of all modules below one, as far as it is looked through.
+
+    Unlike ``named_predictors`` it does not read all the data that a program holds in its lists.
+    """
+    for module, place in _modules_below(root, _Look()):
+        yield place.path, module
 
 
 def _modules_below(root: Any, look: _Look) -> Iterator[tuple[Any, _Place]]:

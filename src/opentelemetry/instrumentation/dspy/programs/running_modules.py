@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .paths import path_of
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from .agents import AgentRun
     from .attempts import Attempts
 
-__all__ = ["MAX_EXCHANGED", "RunningModule"]
+__all__ = ["MAX_EXCHANGED", "UNKNOWN", "RunningModule"]
+
+UNKNOWN: Final = object()
+"""Stands for an answer that is not known; a program may answer ``None``."""
 
 MAX_EXCHANGED = 256
 """Calls of language models, tools and retrievers whose values are remembered while an outermost module runs."""
@@ -39,6 +42,8 @@ class RunningModule:
     """Positional and keyword arguments of the call."""
     error: BaseException | None = None
     """What ended its call, if that failed."""
+    answer: Any = UNKNOWN
+    """What it answered, noted where it is an outermost module in the example of an evaluation."""
     answers: int = 0
     """Language model calls inside an outermost module that were answered."""
     response_id: str | None = None

@@ -14,21 +14,21 @@ from opentelemetry.util.genai.invocation import (
     LocalAgentInvocation,
     WorkflowInvocation,
 )
-from opentelemetry.util.genai.types import TextPart
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..content.messages import answer_message, text_message
+from ..content.exchanges import input_message, output_message
 from ..context import ActiveCall, current_call, with_call
 from ..openings import carry_on, note
 from ..programs.agents import AgentRun, record_tools
+from ..programs.answers import answer_fields
 from ..programs.attempts import Attempts
 from ..programs.demos import listed_demos
 from ..programs.known_modules import attributes_of_module
 from ..programs.module_classes import ModuleClass, ModuleKind, classify
-from ..programs.predictions import remember_span
+from ..programs.predictions import remember_span, without_trace
+from ..programs.program_signatures import signature_of
 from ..programs.running_modules import RunningModule
-from ..programs.signatures import SignatureDescription, describe, describe_answer
 from ..reading import read
 from ..spans import OpenInvocation, OpenSpan, open_invocation, open_span
 from ..telemetry import usage_attributes
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from ..content import ContentKind
     from ..patching import Call
+    from ..programs.signatures import SignatureDescription
     from ..telemetry import Telemetry
 
 OpenModule: TypeAlias = OpenSpan | OpenInvocation[WorkflowInvocation] | OpenInvocation[LocalAgentInvocation]
@@ -47,21 +48,6 @@ __all__ = ["ModuleRecorder"]
 
 _NOT_INPUTS = frozenset({"config", "demos", "lm", "new_signature", "signature"})
 """Keyword arguments that ``Predict._forward_preprocess`` takes for itself; ``config`` may hold a key."""
-
-
-def _signature_of(module: Any, module_class: ModuleClass) -> SignatureDescription | None:
-    """Return the signature that a built-in module or agent was made with."""
-    if module_class.kind is ModuleKind.WORKFLOW:
-        return None
-    attributes = vars(module)
-    # Flex has it as a property.
-    signature = attributes.get("signature", attributes.get("_signature_cls"))
-    if signature is None:
-        signature = read(attributes.get("predict"), "signature")
-    # On the metaclass, which has it as a property: asked for on the class it would be worked out.
-    if not hasattr(type(signature), "input_fields"):
-        return None
-    return describe_answer(signature) if module_class.hides_reasoning else describe(signature)
 
 
 class ModuleRecorder:
@@ -77,7 +63,7 @@ class ModuleRecorder:
         module_class = classify(type(module))
         if module_class.forward_is_awaited and call.attribute == "__call__":
             return None  # its forward is recorded, around its work
-        signature = _signature_of(module, module_class)
+        signature = signature_of(module, module_class)
         active = parent.inside(call)
         active.module = RunningModule(module, parent.module, call.keyword_arguments, given=active.given)
         if parent.module is None and active.example_calls is not None:
@@ -179,8 +165,11 @@ class ModuleRecording:
         try:
             remember_span(result, self._opened.span.get_span_context())
             self._note_for_agents(result)
-            if self._active.module is not None and self._active.module.caller is not None:
-                self._active.module.remember(result)
+            module = self._active.module
+            if module is not None and module.caller is not None:
+                module.remember(result)
+            elif module is not None and self._active.example_calls is not None:
+                module.answer = result
             if self._opened.is_recording and self._telemetry.content.captured:
                 self._record_content(result, "output")
         finally:
@@ -234,15 +223,16 @@ class ModuleRecording:
                 name = semconv.DSPY_MODULE_INPUTS if kind == "input" else semconv.DSPY_MODULE_OUTPUTS
                 self._opened.attributes[name] = self._text_of(value, kind)
             return
-        text = self._text_of(value, kind)
         if kind == "input":
-            self._opened.invocation.input_messages = [text_message("user", text)]
-        else:
-            self._opened.invocation.output_messages = [answer_message([TextPart(content=text)])]
+            self._opened.invocation.input_messages = [input_message(content, value)]
+            return
+        answer = without_trace(value)
+        fields = answer_fields(self._active.instance, answer)
+        self._opened.invocation.output_messages = [output_message(content, answer, fields)]
 
     def _text_of(self, value: Any, kind: ContentKind) -> str:
         content = self._telemetry.content
-        return content.named_json(value, kind) if kind == "input" else content.json(value, kind)
+        return content.named_json(value, kind) if kind == "input" else content.json(without_trace(value), kind)
 
 
 def _inputs(call: Call, module_class: ModuleClass) -> dict[str, Any]:
