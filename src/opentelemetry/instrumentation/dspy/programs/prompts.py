@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 from ..weak import WeakIdentityMap
 from .demos import frozen_demo as _demo
 from .demos import listed_demos, written_demos
-from .signatures import describe
+from .predictors import first_demos
+from .signatures import describe, type_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .running_modules import RunningModule
 
-__all__ = ["prompt_name", "prompt_version"]
+__all__ = ["PromptTemplate", "prompt_name", "prompt_template", "prompt_version"]
 
 VERSION_LENGTH = 12
 """Hexadecimal digits of a version."""
@@ -71,6 +72,36 @@ def prompt_version(predictor: RunningModule) -> str | None:
         return None
     _versions.set(predictor.instance, (template, version))
     return version
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTemplate:
+    """What a prompt consists of, for somebody who reads it."""
+
+    instructions: str
+    fields: dict[str, dict[str, dict[str, str]]]
+    """Type and description of each of the ``inputs`` and ``outputs``, by name."""
+    demos: list[Any]
+
+
+def prompt_template(predictor: RunningModule) -> PromptTemplate:
+    """Return the template of a predictor's call."""
+    signature = _signature(predictor)
+    return PromptTemplate(
+        signature.instructions,
+        {"inputs": _read_fields(signature.input_fields), "outputs": _read_fields(signature.output_fields)},
+        first_demos(predictor.arguments.get("demos", predictor.instance.demos)),
+    )
+
+
+def _read_fields(fields: dict[str, Any]) -> dict[str, dict[str, str]]:
+    read = {}
+    for name, field in fields.items():
+        description = (field.json_schema_extra or {}).get("desc")
+        # A field without a description has its name in this form.
+        has_description = isinstance(description, str) and description != f"${{{name}}}"
+        read[name] = {"type": type_text(field.annotation), **({"description": description} if has_description else {})}
+    return read
 
 
 def _signature(predictor: RunningModule) -> Any:

@@ -37,6 +37,7 @@ from ..programs.module_classes import classify
 from ..programs.prompts import prompt_name, prompt_version
 from ..reading import read, text_of_name
 from ..spans import OpenInvocation, open_invocation
+from .prompts import PromptTeller
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
@@ -59,6 +60,7 @@ class LMRecorder:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
+        self._prompts = PromptTeller(telemetry)
 
     def begin(self, call: Call) -> LMRecording:
         """Start the span of a call and make it the current one."""
@@ -86,7 +88,7 @@ class LMRecorder:
         active.language_model_call = under_way
         recording = LMRecording(self._telemetry, opened, identity, active, under_way, parent.language_model_call)
         if opened.is_recording:
-            carry_on(recording.describe, request)
+            carry_on(recording.describe, request, self._prompts)
         return recording
 
 
@@ -113,7 +115,7 @@ class LMRecording:
         self._outer = outer
         self._stream: StreamTiming | None = time_stream(opened.invocation)
 
-    def describe(self, request: LMRequest) -> None:
+    def describe(self, request: LMRequest, prompts: PromptTeller) -> None:
         """Set what is known of the call before it runs."""
         invocation, active = self._invocation, self._active
         # For the event; the span has them from its start.
@@ -134,6 +136,8 @@ class LMRecording:
             content = self._telemetry.content
             invocation.input_messages = input_messages(content, request.prompt, request.messages)
             invocation.tool_definitions = tool_definitions(content, request.tools) or None
+            if active.module is not None and invocation.prompt_name is not None:
+                prompts.tell(active.module, invocation.prompt_name, invocation.prompt_version)
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
