@@ -36,7 +36,8 @@ async def test_an_answer_of_one_text_is_that_text(
     start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer, is_async: bool
 ) -> None:
     telemetry = start_telemetry(capture="SPAN_ONLY")
-    model_server.reply = in_turn([step("search", query="Nile"), step("finish"), {"reasoning": "So.", "answer": "Cairo"}])
+    steps = [step("search", query="Nile"), step("finish")]
+    model_server.reply = in_turn([*steps, {"reasoning": "So.", "answer": "Cairo"}])
     agent = dspy.ReAct("question -> answer", tools=[search])
     prediction = await agent.acall(question="Where?") if is_async else agent(question="Where?")
     assert set(prediction.keys()) == {"trajectory", "reasoning", "answer"}

@@ -107,6 +107,8 @@ def test_the_span_of_an_evaluation_tells_what_was_evaluated_and_what_came_of_it(
         "dspy.evaluate.failures": 0,
         "dspy.evaluate.metric_key": "eval_full",
         "dspy.module.name": "Geography",
+        "dspy.signature.fields": "question -> answer",
+        "dspy.lm.task": ["gpt-4o-mini"],
         "dspy.usage.lm_calls": 4,
         "dspy.usage.input_tokens": sum(item["prompt_tokens"] for item in usage),
         "dspy.usage.output_tokens": sum(item["completion_tokens"] for item in usage),

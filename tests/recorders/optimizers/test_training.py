@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -13,6 +14,7 @@ from runs import of_this_version
 from scripted_task import Sums, answer, by_role, data, is_right, outline, quiet, rolled_up, totals, trials
 
 if TYPE_CHECKING:
+    from conftest import StartTelemetry
     from model_server import ModelServer
     from recorded import Recorded
 
@@ -140,6 +142,32 @@ def test_the_avatar_optimizer_evaluates_in_threads_of_its_own(
     ]
     assert len(first) == 8
     assert found[0]["dspy.optimizer.trial.score"] == sum(first) / 8
+
+
+def test_examples_and_trials_of_the_avatar_optimizer_have_their_content(
+    start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dspy, "TypedPredictor", dspy.Predict, raising=False)
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    asked: list[str] = []
+
+    def every_other(example: dspy.Example, prediction: dspy.Prediction) -> dspy.Prediction:
+        asked.append(prediction.answer)
+        return dspy.Prediction(score=float(example.question == TRAINSET[0].question), feedback="Seen.")
+
+    monkeypatch.setattr(dspy.Prediction, "__radd__", lambda self, other: other + self.score, raising=False)
+    model_server.reply = answer
+    with quiet():
+        program = dspy.AvatarOptimizer(metric=every_other, max_iters=2).compile(Actor(), trainset=TRAINSET[:2])
+    found = [attributes_of(span) for span in telemetry.named("evaluate_example")]
+    assert sorted(json.loads(each["dspy.example.prediction"])["answer"] for each in found) == sorted(asked)
+    assert {each["dspy.example.feedback"] for each in found} == {"Seen."}
+    run = telemetry.attributes("optimize AvatarOptimizer")
+    first, second = trials(telemetry, run["dspy.optimizer.run_id"])
+    assert json.loads(first["dspy.optimizer.trial.instructions"])["actor"] == Actor().actor.signature.instructions
+    chosen = json.loads(run["dspy.optimizer.best_instructions"])
+    assert json.loads(second["dspy.optimizer.trial.instructions"]) == chosen
+    assert chosen["actor"] == program.actor.signature.instructions != Actor().actor.signature.instructions
 
 
 def test_a_metric_that_the_avatar_optimizer_survives_is_an_error_of_its_example(

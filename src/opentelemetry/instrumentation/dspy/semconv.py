@@ -130,7 +130,8 @@ DSPY_LM_REFLECTION: Final = "dspy.lm.reflection"
 """string[]: on ``optimize``, models that reflect on what went wrong (``reflection_lm``)."""
 
 DSPY_LM_TEACHER: Final = "dspy.lm.teacher"
-"""string[]: on ``optimize``, models that the teacher answers with, which become demonstrations."""
+"""string[]: on ``optimize``, models of a teacher whose answers become demonstrations. Absent where the program teaches
+itself with its own model."""
 
 # --- prompts -----------------------------------------------------------------------------------------------------
 
@@ -146,7 +147,7 @@ DSPY_PROMPT_FIELDS: Final = "dspy.prompt.fields"
 default."""
 
 DSPY_PROMPT_DEMOS: Final = "dspy.prompt.demos"
-"""string, JSON: demonstrations of the template. Content, off by default."""
+"""string, JSON: demonstrations of the template, the first 20. Content, off by default."""
 
 # --- evaluation ------------------------------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ DSPY_EXAMPLE_PREDICTION: Final = "dspy.example.prediction"
 """string, JSON: what the program answered to the example. Content, off by default."""
 
 DSPY_EXAMPLE_FEEDBACK: Final = "dspy.example.feedback"
-"""string: what the metric said besides its score. Content, off by default."""
+"""string: the metric's feedback (``Prediction(score=, feedback=)``). Content, off by default."""
 
 DSPY_STRAGGLER: Final = "dspy.straggler"
 """boolean: whether this is the second run of an item that DSPy found to take too long."""
@@ -222,7 +223,8 @@ DSPY_OPTIMIZER_BEST_INSTRUCTIONS: Final = "dspy.optimizer.best_instructions"
 """string, JSON: instructions of the chosen program by path of the predictor. Content, off by default."""
 
 DSPY_OPTIMIZER_BEST_DEMOS: Final = "dspy.optimizer.best_demos"
-"""string, JSON: demonstrations of the chosen program by path of the predictor. Content, off by default."""
+"""string, JSON: demonstrations of the chosen program by path of the predictor, the first 20 of each. Content, off by
+default."""
 
 DSPY_OPTIMIZER_COST: Final = "dspy.optimizer.cost"
 """double, USD: on a trial, sum of the known prices of all calls of the run up to its end."""
@@ -246,7 +248,8 @@ DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS: Final = "dspy.optimizer.trial.instructions"
 """string, JSON: instructions that the trial tried, by path of the predictor. Content, off by default."""
 
 DSPY_OPTIMIZER_TRIAL_DEMOS: Final = "dspy.optimizer.trial.demos"
-"""string, JSON: demonstrations that the trial tried, by path of the predictor. Content, off by default."""
+"""string, JSON: demonstrations that the trial tried, by path of the predictor; those that it found where its kind is
+``bootstrap``. The first 20 of each. Content, off by default."""
 
 DSPY_OPTIMIZER_TRIAL_CANDIDATE: Final = "dspy.optimizer.trial.candidate"
 """int: GEPA's number of the candidate that the trial added to its pool."""

@@ -107,6 +107,8 @@ class Candidates:
         candidate.trial = trial = open_trial(
             self.telemetry, self.kind, within=self.active, context=self.context, number=candidate.number
         )
+        if self.kind != "bootstrap":
+            trial.tried.run(candidate.program)
         evaluation = Evaluation(
             self.telemetry,
             self.run.optimizer,

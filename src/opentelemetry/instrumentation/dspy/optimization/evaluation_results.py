@@ -20,8 +20,10 @@ from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
+from ..programs.answers import answer_fields
 from ..programs.module_classes import ModuleKind, classify
-from ..programs.predictions import span_context_of
+from ..programs.predictions import span_context_of, without_trace
+from ..programs.running_modules import UNKNOWN, RunningModule
 from ..reading import read, text_of_name
 from .scores import Score, score_of
 
@@ -30,17 +32,17 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-    from ..programs.running_modules import RunningModule
+    from ..content import Content
     from ..telemetry import Telemetry
 
-__all__ = ["ExampleOutcome", "emit_result", "metric_name", "outcome_of_pair", "record_score"]
+__all__ = ["ExampleOutcome", "content_of_result", "emit_result", "metric_name", "outcome_of_pair", "record_score"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleOutcome:
     """What came of one example."""
 
-    prediction: object = None
+    prediction: object = UNKNOWN
     score: Score = field(default_factory=Score)
     error: BaseException | None = None
     failed: bool = False
@@ -108,6 +110,28 @@ def emit_result(
     context = None if span_context is None else set_span_in_context(NonRecordingSpan(span_context))
     event = LogRecord(event_name=semconv.EVENT_GEN_AI_EVALUATION_RESULT, context=context, attributes=attributes)
     telemetry.logger.emit(event)
+
+
+def content_of_result(
+    content: Content, outcome: ExampleOutcome, program: object, program_run: RunningModule | None
+) -> dict[str, AttributeValue]:
+    """Return what the program answered and what the metric said of it as attributes of an example's span.
+
+    What DSPy hands over has no answer where it makes a score alone of the example, or the metric raised.
+    """
+    attributes: dict[str, AttributeValue] = {}
+    answer = outcome.prediction
+    if answer is UNKNOWN or (answer is None and outcome.failed):
+        is_module = hasattr(type(program), "named_predictors")
+        answer = program_run.answer if program_run is not None and is_module else UNKNOWN
+    if answer is not UNKNOWN:
+        answer = without_trace(answer)
+        fields = answer_fields(program, answer)
+        told = content.json(answer, "output") if fields is None else content.named_json(fields, "output")
+        attributes[semconv.DSPY_EXAMPLE_PREDICTION] = told
+    if outcome.score.explanation is not None:
+        attributes[semconv.DSPY_EXAMPLE_FEEDBACK] = content.text(outcome.score.explanation, "output")
+    return attributes
 
 
 def record_score(telemetry: Telemetry, value: float, name: str, module_name: str) -> None:

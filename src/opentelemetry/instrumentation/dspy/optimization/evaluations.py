@@ -23,7 +23,14 @@ from ..locks import ForkSafeLock
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
-from .evaluation_results import ExampleOutcome, emit_result, metric_name, program_run_of, record_score
+from .evaluation_results import (
+    ExampleOutcome,
+    content_of_result,
+    emit_result,
+    metric_name,
+    program_run_of,
+    record_score,
+)
 from .example_calls import ExampleCalls
 from .optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerTrial
 
@@ -123,10 +130,13 @@ class OpenExample:
                 record_score(evaluation.telemetry, outcome.score.value, evaluation.name, program)
             if self.scope is not None:
                 attributes.update(usage_attributes(self.scope))
+            program_run = program_run_of(self.calls.modules, evaluation.program, outcome.prediction)
+            content = evaluation.telemetry.content
+            if content.on_spans and self.opened.is_recording:
+                attributes.update(content_of_result(content, outcome, evaluation.program, program_run))
             place = evaluation.active.optimizer
             is_known = outcome.failed or outcome.score.value is not None or outcome.score.label is not None
             if is_known and evaluation.metric is not None and (place is None or place.run.traces != "none"):
-                program_run = program_run_of(self.calls.modules, evaluation.program, outcome.prediction)
                 emit_result(evaluation.telemetry, outcome, evaluation.name, program_run)
         finally:
             try:

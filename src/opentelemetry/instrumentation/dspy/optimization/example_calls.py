@@ -20,6 +20,9 @@ class ExampleCalls:
     metric_error: BaseException | None = None
     """What the metric raised where DSPy catches it and tells nobody."""
 
+    metric_result: object = None
+    """What the metric of an optimizer that asks it itself answered."""
+
     @property
     def error(self) -> BaseException | None:
         """What the program raised, about which a metric may be asked all the same, or else the metric."""

@@ -15,6 +15,7 @@ from ..openings import note
 from ..spans import finish_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope
+from .program_texts import TriedProgram
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -140,6 +141,7 @@ class OptimizerTrial:
     """Whether the score can be the best of the run; a rejected candidate's cannot."""
     accepted: bool | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    tried: TriedProgram = field(default_factory=TriedProgram)
     _links: int = 0
     _token: Token[Context] | None = None
     _ended: bool = False
@@ -163,6 +165,9 @@ class OptimizerTrial:
         try:
             self._settle()
             self.attributes.update(usage_attributes(self.scope))
+            content = self._telemetry.content
+            if content.on_spans and self.span.is_recording():
+                self.attributes.update(self.tried.texts(content))
         finally:
             self._end_span(error)
 

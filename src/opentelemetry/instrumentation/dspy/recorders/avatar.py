@@ -13,6 +13,7 @@ from ..optimization.evaluation_results import ExampleOutcome
 from ..optimization.evaluations import Evaluation, OpenExample, open_example
 from ..optimization.optimizer_runs import OptimizerTrial, open_trial
 from ..optimization.scores import score_of
+from ..programs.running_modules import UNKNOWN
 
 if TYPE_CHECKING:
     from ..calls import Call
@@ -35,6 +36,7 @@ class AvatarEvaluationRecorder:
         arguments = keyword_view(("devset", "actor", "return_outputs", "num_threads"), call)
         optimizer = call.instance
         trial = open_trial(self._telemetry, "full")
+        trial.tried.run(arguments["actor"])
         evaluation = Evaluation(
             self._telemetry,
             optimizer,
@@ -91,7 +93,7 @@ class AvatarExampleRecording:
     def finish(self, result: Any) -> None:
         """End the span with the score, and with the error that was caught and counts 0."""
         error = self._opened.calls.error
-        _, prediction, score = result if isinstance(result, tuple) else (None, None, result)
+        _, prediction, score = result if isinstance(result, tuple) else (None, UNKNOWN, result)
         is_failed = error is not None or (isinstance(result, tuple) and prediction is None)
         self._opened.end(ExampleOutcome(prediction, score_of(score), error, is_failed))
 

@@ -36,6 +36,7 @@ class BootstrapRecorder:
             return None
         optimizer = call.instance
         trial = open_trial(self._telemetry, "bootstrap")
+        trial.tried.run(optimizer.teacher)
         evaluation = Evaluation(
             self._telemetry,
             optimizer,
@@ -62,7 +63,9 @@ class BootstrapRecording:
 
     def finish(self, result: Any) -> None:
         """End the trial: accepted if any answer became a demonstration."""
-        self._trial.accepted = any(self._optimizer.name2traces.values())
+        found = self._optimizer.name2traces
+        self._trial.accepted = any(found.values())
+        self._trial.tried.found_demos = found
         self._trial.end()
 
     def fail(self, error: BaseException) -> None:
@@ -95,15 +98,16 @@ class BootstrapExampleRecording:
     def finish(self, result: Any) -> None:
         """End the span with the metric's result.
 
-        With ``metric_threshold`` only the comparison is known, and without a metric there is nothing to know. What the
-        program or metric raised DSPy has caught and counted.
+        Without a metric there is nothing to know, and the result here is that of the comparison where there is a
+        ``metric_threshold``. What the program or metric raised DSPy has caught and counted.
         """
         if self._optimizer.error_count > self._errors:
             self._opened.end(ExampleOutcome(error=self._opened.calls.error, failed=True))
-        elif self._optimizer.metric is None or self._optimizer.metric_threshold:
+        elif self._optimizer.metric is None:
             self._opened.end(ExampleOutcome())
         else:
-            self._opened.end(ExampleOutcome(score=score_of(result)))
+            told = self._opened.calls.metric_result if self._optimizer.metric_threshold else result
+            self._opened.end(ExampleOutcome(score=score_of(told)))
 
     def fail(self, error: BaseException) -> None:
         """End the span with the error that ended the whole run."""
@@ -128,7 +132,8 @@ class MetricRecording:
         self._calls = calls
 
     def finish(self, result: Any) -> None:
-        """The result goes to the optimizer, which tells it."""
+        """Note the result for the span of the example: an optimizer may tell no more of it than that it is enough."""
+        self._calls.metric_result = result
 
     def fail(self, error: BaseException) -> None:
         """Note the error for the span of the example."""

@@ -18,8 +18,10 @@ from ..context import current_call, with_call
 from ..openings import carry_on
 from ..optimization.evaluation_results import metric_name
 from ..optimization.evaluations import Evaluation
+from ..optimization.models_at_work import evaluation_models
 from ..optimization.optimizer_runs import OptimizerTrial, TrialKind, open_trial
 from ..optimization.scores import score_of
+from ..programs.program_signatures import program_signature_attributes
 from ..reading import read, size_of, text_of_name
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
@@ -54,9 +56,13 @@ class EvaluateRecorder:
 
     def _open_trial(self, arguments: Mapping[str, Any], metric: Any) -> OptimizerTrial | None:
         place = current_call().optimizer
-        if place is None or place.trial is not None or place.example is not None:
+        if place is None or place.example is not None:
+            return None
+        if place.trial is not None:
+            place.trial.tried.run(arguments.get("program"))
             return None
         trial = open_trial(self._telemetry, _trial_kind(arguments, metric))
+        trial.tried.run(arguments.get("program"))
         trial.enter()
         return trial
 
@@ -167,6 +173,9 @@ def _describe(opened: OpenSpan, call: Call, arguments: Mapping[str, Any]) -> Non
     key = _metric_key(arguments)
     if key is not None:
         attributes[semconv.DSPY_EVALUATE_METRIC_KEY] = key
+    program = arguments.get("program")
+    attributes.update(program_signature_attributes(program))
+    attributes.update(evaluation_models(program))
 
 
 def _default_threads() -> int:

@@ -58,6 +58,7 @@ class ExecutorRecorder:
         function, examples = _arguments(call)
         seen = inspect.getclosurevars(function).nonlocals
         trial = open_trial(self._telemetry, "full")
+        trial.tried.run(seen.get("program"))
         evaluation = Evaluation(
             self._telemetry, run.optimizer, seen.get("program"), seen.get("metric"), trial.active, trial.context
         )

@@ -82,6 +82,10 @@ class _GEPATrials:
         if self._trial is not None:
             self._trial.attributes[name] = value
 
+    def _propose(self, instructions: Mapping[str, Any]) -> None:
+        if self._trial is not None:
+            self._trial.tried.proposed = instructions
+
     def on_iteration_start(self, event: Mapping[str, Any]) -> None:
         """An iteration proposes one candidate."""
         self.begin("reflection")
@@ -97,11 +101,13 @@ class _GEPATrials:
     def on_proposal_end(self, event: Mapping[str, Any]) -> None:
         """New instructions were proposed."""
         self._note(semconv.DSPY_OPTIMIZER_TRIAL_COMPONENTS, sorted(event["new_instructions"]))
+        self._propose(event["new_instructions"])
 
     def on_merge_attempted(self, event: Mapping[str, Any]) -> None:
         """Two candidates were merged into one."""
         if self._trial is not None:
             self._trial.kind = "merge"
+            self._propose(event["merged_candidate"])
         self._note(semconv.DSPY_OPTIMIZER_TRIAL_PARENTS, list(event["parent_ids"]))
 
     def on_valset_evaluated(self, event: Mapping[str, Any]) -> None:

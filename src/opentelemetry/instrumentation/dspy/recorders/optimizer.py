@@ -8,9 +8,12 @@ from .. import semconv
 from ..context import ActiveCall, current_call, with_call
 from ..encodable import encodable
 from ..openings import carry_on
+from ..optimization.models_at_work import optimizer_models
 from ..optimization.optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
 from ..optimization.optimizer_settings import compile_arguments, setting_attributes
+from ..optimization.program_texts import chosen_texts
 from ..optimization.roles import role_attributes
+from ..programs.program_signatures import program_signature_attributes
 from ..programs.prompts import prompt_version
 from ..programs.running_modules import RunningModule
 from ..reading import size_of
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..calls import Call
     from ..config import OptimizerTraces
+    from ..content import Content
     from ..spans import EnteredContext
     from ..telemetry import Telemetry
 
@@ -58,17 +62,18 @@ class OptimizerRecorder:
         opened = open_span(self._telemetry.tracer, f"optimize {name}", with_call(active))
         if opened.is_recording:
             carry_on(_describe, opened, run, compile_arguments(call))
-        return OptimizerRecording(run, opened)
+        return OptimizerRecording(run, opened, self._telemetry.content)
 
 
 class OptimizerRecording:
     """One run under way."""
 
-    __slots__ = ("_opened", "_run")
+    __slots__ = ("_content", "_opened", "_run")
 
-    def __init__(self, run: OptimizerRun, opened: OpenSpan) -> None:
+    def __init__(self, run: OptimizerRun, opened: OpenSpan, content: Content) -> None:
         self._run = run
         self._opened = opened
+        self._content = content
 
     def finish(self, result: Any) -> None:
         """End the span of a run that returned a program."""
@@ -76,6 +81,8 @@ class OptimizerRecording:
             versions = _prompt_versions(result) if self._opened.is_recording else []
             if versions:
                 self._opened.attributes[semconv.DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS] = versions
+            if self._opened.is_recording and self._content.on_spans:
+                self._opened.attributes.update(chosen_texts(self._content, result))
         finally:
             self._end(None)
 
@@ -144,6 +151,8 @@ def _describe(opened: OpenSpan, run: OptimizerRun, arguments: Mapping[str, Any])
         if size is not None:
             attributes[name] = size
     attributes.update(setting_attributes(run.optimizer, arguments))
+    attributes.update(program_signature_attributes(arguments.get("student")))
+    attributes.update(optimizer_models(run.optimizer, arguments))
 
 
 def _prompt_versions(program: Any) -> list[str]:
