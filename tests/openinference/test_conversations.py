@@ -196,10 +196,44 @@ def test_an_example_shows_prediction_label_score_and_feedback() -> None:
     }
 
 
+def test_an_example_without_an_answer_shows_the_error() -> None:
+    failed = {"dspy.example.labels": '{"answer":"here"}', "error.type": "ValueError"}
+    _, returned = sides_of("evaluate_example", failed)
+    assert returned is not None
+    assert not returned.is_content
+    _, returned = sides_of("evaluate_example", {**failed, "dspy.example.prediction": '{"answer":"there"}'})
+    assert returned is not None
+    assert json.loads(returned.value) == {
+        "prediction": {"answer": "there"},
+        "expected": {"answer": "here"},
+        "error": "ValueError",
+    }
+
+
 def test_an_optimizer_shows_the_instructions_that_it_chose_and_tried() -> None:
-    chosen = sides_of("optimize", {"dspy.optimizer.best_instructions": '{"predict":"Be brief."}'})
-    tried = sides_of("optimize_trial", {"dspy.optimizer.trial.instructions": '{"a":"x","b":"y"}'})
-    assert chosen[1] is not None
-    assert tried[0] is not None
-    assert chosen[1].value == "Be brief."
-    assert (tried[0].value, tried[0].mime_type) == ('{"a":"x","b":"y"}', "application/json")
+    chosen = {
+        "dspy.optimizer.best_instructions": '{"predict":"Be brief."}',
+        "dspy.optimizer.best_demos": '{"predict":[]}',
+        "dspy.optimizer.best_score": 87.5,
+        "dspy.optimizer.trainset_size": 8,
+    }
+    given, returned = sides_of("optimize", chosen)
+    assert given is not None
+    assert returned is not None
+    assert given.value == "8 training examples"
+    assert json.loads(returned.value) == {
+        "best_score": 87.5,
+        "instructions": {"predict": "Be brief."},
+        "demos": {"predict": []},
+    }
+    tried = {
+        "dspy.optimizer.trial.instructions": '{"a":"x","b":"y"}',
+        "dspy.optimizer.trial": 2,
+        "dspy.optimizer.trial.score": 50.0,
+        "dspy.optimizer.trial.accepted": False,
+    }
+    given, returned = sides_of("optimize_trial", tried)
+    assert given is not None
+    assert returned is not None
+    assert json.loads(given.value) == {"instructions": {"a": "x", "b": "y"}}
+    assert returned.value == "score 50 · not accepted"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from .. import semconv
 from .bounds import parsed
@@ -127,57 +128,78 @@ def _evaluation(attributes: Attributes) -> Sides:
 
 def _example(attributes: Attributes) -> Sides:
     index, score = attributes.get(semconv.DSPY_EXAMPLE_INDEX), attributes.get(semconv.DSPY_EVALUATE_EXAMPLE_SCORE)
-    given = content(attributes, semconv.DSPY_EXAMPLE_INPUTS) or summary(None if index is None else f"example {index}")
-    if semconv.DSPY_EXAMPLE_PREDICTION not in attributes:
-        return given or summary("example"), summary(scored(score), *used(attributes)) or summary("no score")
-    told = {"score": score} if score is not None else {}
-    for word, name in _OF_EXAMPLES.items():
-        value = attributes.get(name)
-        if value:
-            found = parsed(value)
-            told[word] = value if found is None else found
-    return given, json_of(told)
-
-
-_OF_EXAMPLES = {
-    "prediction": semconv.DSPY_EXAMPLE_PREDICTION,
-    "expected": semconv.DSPY_EXAMPLE_LABELS,
-    "feedback": semconv.DSPY_EXAMPLE_FEEDBACK,
-}
+    given = content(attributes, semconv.DSPY_EXAMPLE_INPUTS)
+    answered = _fields(
+        attributes,
+        prediction=semconv.DSPY_EXAMPLE_PREDICTION,
+        expected=semconv.DSPY_EXAMPLE_LABELS,
+        feedback=semconv.DSPY_EXAMPLE_FEEDBACK,
+    )
+    error = attributes.get(ERROR_TYPE)
+    if error is not None:
+        # Without an answer the error is the outcome, and not what was expected.
+        answered = {**answered, "error": error} if "prediction" in answered else {}
+    if answered and score is not None:
+        answered = {"score": score, **answered}
+    return (
+        given or summary("example" if index is None else f"example {index}"),
+        json_of(answered) if answered else summary(scored(score), *used(attributes)) or summary("no score"),
+    )
 
 
 def _optimization(attributes: Attributes) -> Sides:
     best = attributes.get(semconv.DSPY_OPTIMIZER_BEST_SCORE)
+    chosen = _fields(
+        attributes,
+        instructions=semconv.DSPY_OPTIMIZER_BEST_INSTRUCTIONS,
+        demos=semconv.DSPY_OPTIMIZER_BEST_DEMOS,
+    )
+    if chosen and best is not None:
+        chosen = {"best_score": best, **chosen}
+    optimized = (
+        attributes.get(semconv.DSPY_MODULE_NAME),
+        counted(attributes.get(semconv.DSPY_OPTIMIZER_TRAINSET_SIZE), "training example"),
+        counted(attributes.get(semconv.DSPY_OPTIMIZER_VALSET_SIZE), "validation example"),
+    )
+    reached = (
+        None if best is None else f"best {scored(best)}",
+        counted(attributes.get(semconv.DSPY_OPTIMIZER_TRIALS), "trial"),
+        *used(attributes),
+    )
     return (
-        summary(
-            attributes.get(semconv.DSPY_MODULE_NAME),
-            counted(attributes.get(semconv.DSPY_OPTIMIZER_TRAINSET_SIZE), "training example"),
-            counted(attributes.get(semconv.DSPY_OPTIMIZER_VALSET_SIZE), "validation example"),
-        ),
-        content(attributes, semconv.DSPY_OPTIMIZER_BEST_INSTRUCTIONS)
-        or summary(
-            None if best is None else f"best {scored(best)}",
-            counted(attributes.get(semconv.DSPY_OPTIMIZER_TRIALS), "trial"),
-            *used(attributes),
-        ),
+        summary(*optimized) or summary(attributes.get(semconv.DSPY_OPTIMIZER_NAME)),
+        json_of(chosen) if chosen else summary(*reached) or summary("done"),
     )
 
 
 def _trial(attributes: Attributes) -> Sides:
-    number, accepted = (
-        attributes.get(semconv.DSPY_OPTIMIZER_TRIAL),
-        attributes.get(semconv.DSPY_OPTIMIZER_TRIAL_ACCEPTED),
+    number, kind = attributes.get(semconv.DSPY_OPTIMIZER_TRIAL), attributes.get(semconv.DSPY_OPTIMIZER_TRIAL_KIND)
+    accepted = attributes.get(semconv.DSPY_OPTIMIZER_TRIAL_ACCEPTED)
+    tried = _fields(
+        attributes,
+        instructions=semconv.DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS,
+        demos=semconv.DSPY_OPTIMIZER_TRIAL_DEMOS,
     )
-    tried = content(attributes, semconv.DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS)
-    kind = attributes.get(semconv.DSPY_OPTIMIZER_TRIAL_KIND)
+    reached = (
+        scored(attributes.get(semconv.DSPY_OPTIMIZER_TRIAL_SCORE)),
+        None if accepted is None else "accepted" if accepted else "not accepted",
+        *used(attributes),
+    )
     return (
-        tried or summary(None if number is None else f"trial {number}", kind),
-        summary(
-            scored(attributes.get(semconv.DSPY_OPTIMIZER_TRIAL_SCORE)),
-            None if accepted is None else "accepted" if accepted else "not accepted",
-            *used(attributes),
-        ),
+        json_of(tried) if tried else summary(None if number is None else f"trial {number}", kind),
+        summary(*reached) or summary("no score"),
     )
+
+
+def _fields(attributes: Attributes, **names: str) -> dict[str, Any]:
+    """Return content attributes by words for them, as the values that they are JSON of; none where it is off."""
+    told = {}
+    for word, name in names.items():
+        value = attributes.get(name)
+        if isinstance(value, str) and value:
+            found = parsed(value)
+            told[word] = value if found is None else found
+    return told
 
 
 _SIDES: dict[str, Callable[[Attributes], Sides]] = {
