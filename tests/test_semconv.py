@@ -30,6 +30,11 @@ dspy.evaluate.metric_key dspy.evaluate.example.score dspy.example.index
 dspy.optimizer.name dspy.optimizer.run_id dspy.optimizer.trainset_size dspy.optimizer.valset_size
 dspy.optimizer.trials dspy.optimizer.best_score dspy.optimizer.best_prompt_versions dspy.optimizer.role
 dspy.optimizer.trial dspy.optimizer.trial.score dspy.optimizer.trial.accepted dspy.optimizer.trial.kind
+dspy.example.prediction dspy.example.feedback dspy.program.signatures
+dspy.optimizer.best_instructions dspy.optimizer.best_demos dspy.optimizer.trial.instructions dspy.optimizer.trial.demos
+dspy.lm.task dspy.lm.prompt dspy.lm.reflection dspy.lm.teacher
+dspy.adapter.inputs dspy.adapter.outputs dspy.embeddings.inputs
+dspy.prompt dspy.prompt.instructions dspy.prompt.fields dspy.prompt.demos
 gen_ai.usage.cost.amount gen_ai.usage.cost.currency gen_ai.usage.cost.source gen_ai.client.operation.cost
 gen_ai.evaluation.result
 """

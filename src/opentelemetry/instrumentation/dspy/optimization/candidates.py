@@ -89,9 +89,8 @@ class Candidates:
         """Read what ``simba_utils.wrap_program`` makes of an example; it catches what the program and metric raise."""
         prediction = result["prediction"]
         score = score_of(result["score"])
-        feedback = (result.get("output_metadata") or {}).get("feedback")
-        explanation = feedback if isinstance(feedback, str) else None
         calls = current_call().example_calls
+        explanation = None if calls is None else score_of(calls.metric_result).explanation
         error = None if calls is None else calls.error
         is_failed = error is not None or prediction is None
         return ExampleOutcome(prediction, Score(score.value, score.label, explanation), error, is_failed)
