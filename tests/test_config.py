@@ -84,9 +84,20 @@ def test_an_argument_goes_before_the_environment(variable: str, argument: bool, 
 def test_an_unknown_variable_is_named_with_those_that_there_are(caplog: pytest.LogCaptureFixture) -> None:
     assert read(CONTENT_MAXLENGTH="10", TURBO="on") == Options()
     options = (
-        "Its options: OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS, OTEL_INSTRUMENTATION_DSPY_CONTENT_MAX_LENGTH, "
-        "OTEL_INSTRUMENTATION_DSPY_ERROR_MESSAGES, OTEL_INSTRUMENTATION_DSPY_OPENINFERENCE, "
-        "OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES, OTEL_INSTRUMENTATION_DSPY_REDACT."
+        "Its options: "
+        + ", ".join(
+            f"OTEL_INSTRUMENTATION_DSPY_{name}"
+            for name in (
+                "ADAPTER_SPANS",
+                "CONSOLE",
+                "CONTENT_MAX_LENGTH",
+                "ERROR_MESSAGES",
+                "OPENINFERENCE",
+                "OPTIMIZER_TRACES",
+                "REDACT",
+            )
+        )
+        + "."
     )
     no_effect = "is not an option of opentelemetry-instrumentation-dspy and has no effect."
     assert warnings(caplog) == [

@@ -13,10 +13,12 @@ or, without a change to the program, ``opentelemetry-instrument python app.py``.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+from opentelemetry.trace import get_tracer_provider
 from wrapt import register_post_import_hook
 
 from .application import telemetry_context, usage_scope
@@ -36,6 +38,8 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from opentelemetry.trace import TracerProvider
 
 _logger = logging.getLogger(__name__)
 
@@ -121,6 +125,7 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             completion_hook=kwargs.get("completion_hook"),
         )
         warn_of_peers()
+        _show_running_calls(kwargs.get("tracer_provider"))
         self._patcher = Patcher(lambda patcher: _apply(patcher, telemetry))
 
     def _uninstrument(self, **kwargs: Any) -> None:
@@ -131,6 +136,13 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
 _lock = threading.RLock()
 """One thread at a time instruments or uninstruments: what two put in, one would not take out."""
+
+
+def _show_running_calls(tracer_provider: TracerProvider | None) -> None:
+    """Let the console exporter, if there is one, show calls that run: exporters hear only of those that ended."""
+    console = sys.modules.get(f"{__name__}.console.exporter")
+    if console is not None:
+        console.show_running_calls(tracer_provider or get_tracer_provider())
 
 
 def _apply(patcher: Patcher, telemetry: Telemetry) -> None:

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, get_args
 
 __all__ = [
     "ADAPTER_SPANS",
+    "CONSOLE",
     "CONTENT_MAX_LENGTH",
     "ERROR_MESSAGES",
     "OPENINFERENCE",
@@ -23,6 +24,7 @@ __all__ = [
     "OptimizerTraces",
     "Options",
     "Redact",
+    "console_shows",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -59,7 +61,23 @@ OPENINFERENCE = PREFIX + "OPENINFERENCE"
 REDACT = PREFIX + "REDACT"
 """Environment variable: ``package.module:function``, a function that sees each text before it is recorded."""
 
-_KNOWN = (ADAPTER_SPANS, CONTENT_MAX_LENGTH, ERROR_MESSAGES, OPENINFERENCE, OPTIMIZER_TRACES, REDACT)
+CONSOLE = PREFIX + "CONSOLE"
+"""Environment variable: what the exporter ``dspy_console`` prints. ``tree`` prints the spans; ``content`` prompts,
+replies and values below them; ``all`` the examples of evaluations that passed, too. Several go with commas."""
+
+DEFAULT_CONSOLE = "tree"
+
+_CONSOLE_CHOICES = ("tree", "content", "all")
+
+_KNOWN = (
+    ADAPTER_SPANS,
+    CONSOLE,
+    CONTENT_MAX_LENGTH,
+    ERROR_MESSAGES,
+    OPENINFERENCE,
+    OPTIMIZER_TRACES,
+    REDACT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +155,22 @@ def _optimizer_traces(variables: Mapping[str, str]) -> OptimizerTraces:
         DEFAULT_OPTIMIZER_TRACES,
     )
     return DEFAULT_OPTIMIZER_TRACES
+
+
+def console_shows(environment: Mapping[str, str] | None = None) -> frozenset[str]:
+    """Return which of ``tree``, ``content`` and ``all`` ``dspy_console`` is to print; what is wrong is logged."""
+    text = (os.environ if environment is None else environment).get(CONSOLE, "").strip()
+    shown = frozenset(choice.strip().lower() for choice in text.split(",") if choice.strip())
+    if shown <= set(_CONSOLE_CHOICES):
+        return shown or frozenset({DEFAULT_CONSOLE})
+    _logger.warning(
+        "%s=%r is not valid: it takes one of %s, or several with commas. The default, %s, is used.",
+        CONSOLE,
+        text,
+        ", ".join(_CONSOLE_CHOICES),
+        DEFAULT_CONSOLE,
+    )
+    return frozenset({DEFAULT_CONSOLE})
 
 
 def _switch(variables: Mapping[str, str], name: str, *, default: bool = False) -> bool:

@@ -14,9 +14,14 @@ from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from .lines import Line, characters_for, lines_of, side_by_side
+from ..config import console_shows
+from .folds import View
+from .lines import Characters, Line, characters_for, lines_of, remark, side_by_side
+from .live import LiveLine
+from .missing import carries_content, missing_words
 from .pending import PendingTraces, Piece
 from .runs import is_example_of_run, is_trial, trial_words
+from .status_line import live_terminal
 
 try:
     from rich.console import Console
@@ -30,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
-__all__ = ["DSPyConsoleSpanExporter"]
+__all__ = ["DSPyConsoleSpanExporter", "show_running_calls"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -53,6 +58,10 @@ class DSPyConsoleSpanExporter(SpanExporter):
     ``max_children`` children shows the first few, those with errors, and the rest in one line. Raises
     ``ValueError`` if a number is less than 1.
 
+    The examples of an evaluation that passed take one line, unless ``passed`` asks for them; ``content`` prints what
+    spans carry of prompts, replies and values below their lines. Without these arguments
+    ``OTEL_INSTRUMENTATION_DSPY_CONSOLE`` decides.
+
     Thread-safe. What cannot be written is logged once, and reported as ``SpanExportResult.FAILURE``.
     """
 
@@ -61,6 +70,8 @@ class DSPyConsoleSpanExporter(SpanExporter):
         *,
         out: TextIO | None = None,
         console: Console | None = None,
+        content: bool | None = None,
+        passed: bool | None = None,
         max_children: int = 12,
         max_pending_traces: int = 1_000,
         max_pending_spans: int = 10_000,
@@ -69,12 +80,21 @@ class DSPyConsoleSpanExporter(SpanExporter):
             raise ValueError("max_children, max_pending_traces and max_pending_spans must be at least 1")
         self._out = out
         self._console = console
-        self._max_children = max_children
+        shows = console_shows()
+        self._view = View(
+            max_children=max_children,
+            content="content" in shows if content is None else content,
+            passed="all" in shows if passed is None else passed,
+        )
+        self._told_of_content = not self._view.content
         self._max_pending_traces = max_pending_traces
         self._max_pending_spans = max_pending_spans
         self._shut_down = False
         self._failed = False
+        self._live: LiveLine | None = None
+        self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self._start_empty()
+        _exporters.add(self)
         if hasattr(os, "register_at_fork"):
             # A child process has other traces; those copied from its parent are the parent's to print.
             start_empty = weakref.WeakMethod(self._start_empty)
@@ -87,6 +107,19 @@ class DSPyConsoleSpanExporter(SpanExporter):
         self._pending = PendingTraces(max_traces=self._max_pending_traces, max_spans=self._max_pending_spans)
         self._printing = False
         self._flush_asked = False
+
+    def show_running_calls(self, tracer_provider: TracerProvider) -> None:
+        """Show a line for calls of this provider's that take longer than a second, while they run.
+
+        It is there in a terminal only, with rich, and never while a progress bar of tqdm is. ``instrument()`` asks for
+        it with the provider that it uses, for each exporter that there is by then.
+        """
+        if tracer_provider in self._watched or live_terminal(self._stream()) is None:
+            return
+        if self._live is None:
+            self._live = LiveLine(self._stream)
+        tracer_provider.add_span_processor(self._live)
+        self._watched.add(tracer_provider)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take finished spans, and print what they complete."""
@@ -109,6 +142,8 @@ class DSPyConsoleSpanExporter(SpanExporter):
         """Print all that is there, complete or not, and take no more spans."""
         if not self._shut_down:
             self._shut_down = True
+            if self._live is not None:
+                self._live.close()
             self._print_now(flush=True)
 
     def _print_now(self, *, flush: bool = False) -> bool:
@@ -142,14 +177,18 @@ class DSPyConsoleSpanExporter(SpanExporter):
         if pieces or trials:
             self._write(pieces, trials)
 
+    def _stream(self) -> Any:
+        if self._console is not None:
+            return self._console.file
+        return self._out if self._out is not None else sys.stdout
+
     def _write(self, pieces: list[Piece], trials: list[ReadableSpan]) -> None:
         console = self._console
-        stream: IO[str]
+        stream: IO[str] = self._stream()
         width: int | None
         if console is not None:
-            stream, width = console.file, console.width
+            width = console.width
         else:
-            stream = self._out if self._out is not None else sys.stdout
             width = shutil.get_terminal_size().columns if _is_terminal(stream) else None
             console = Console(file=stream) if _HAS_RICH else None
         lines = self._lines_of(pieces, trials, stream, width)
@@ -170,11 +209,33 @@ class DSPyConsoleSpanExporter(SpanExporter):
         for trial in trials:
             lines.extend(side_by_side(trial_words(trial), characters=characters, width=width))
         for piece in pieces:
-            of_piece = lines_of(piece, characters=characters, width=width, max_children=self._max_children)
+            of_piece = lines_of(piece, characters=characters, width=width, view=self._view)
             lines.extend(of_piece)
+            lines.extend(self._words_of_missing_content(piece, characters, width))
             if len(of_piece) > 1:
                 lines.append([])  # A line of air below a tree; one-line traces stand close together.
         return lines
+
+    def _words_of_missing_content(self, piece: Piece, characters: Characters, width: int | None) -> list[Line]:
+        carries = None if self._told_of_content else carries_content(piece)
+        if carries is None:
+            return []
+        self._told_of_content = True
+        return [] if carries else remark(missing_words(), "yellow", characters=characters, width=width)
+
+
+def show_running_calls(tracer_provider: Any) -> None:
+    """Show the calls of a provider that run on each exporter that there is, if the provider is the SDK's."""
+    if not hasattr(tracer_provider, "add_span_processor"):
+        return
+    try:
+        for exporter in list(_exporters):
+            exporter.show_running_calls(tracer_provider)
+    except Exception:
+        _LOGGER.warning("dspy_console cannot show the calls that run", exc_info=True)
+
+
+_exporters: weakref.WeakSet[DSPyConsoleSpanExporter] = weakref.WeakSet()
 
 
 def _beside_progress_bars(stream: IO[str]) -> AbstractContextManager[Any]:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import format_trace_id
 
-from .columns import columns_of, narrowed, wrapped
+from .columns import columns_of, cut, narrowed, wrapped
+from .quotes import quotes_of
 from .rows import Row, rows_of
 from .tree import Node, Summary
 from .words import Part, count_words, duration_words, error_words, tidy, total_words
 
 if TYPE_CHECKING:
+    from .folds import View
     from .pending import Piece
 
-__all__ = ["Characters", "Line", "characters_for", "lines_of", "side_by_side"]
+__all__ = ["Characters", "Line", "characters_for", "lines_of", "remark", "side_by_side"]
 
 Characters = Callable[[str], str]
 Line = list[Part]
@@ -57,7 +59,7 @@ def characters_for(encoding: str) -> Characters:
     return lambda text: text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def lines_of(piece: Piece, *, characters: Characters, width: int | None, max_children: int) -> list[Line]:
+def lines_of(piece: Piece, *, characters: Characters, width: int | None, view: View) -> list[Line]:
     """Return the lines of one piece of a trace, without line ends.
 
     ``width`` is in terminal columns; None means that lines may be as long as they like. A piece without any
@@ -70,7 +72,7 @@ def lines_of(piece: Piece, *, characters: Characters, width: int | None, max_chi
     if not summary.genai_spans:
         return [line for root in piece.roots for line in _flow(_compact(piece, root), characters, width)]
     complete = piece.kind == "complete"
-    rows = rows_of(piece.roots, max_children=max_children, under_header=not complete)
+    rows = rows_of(piece.roots, view, under_header=not complete)
     table = _table(rows, characters, width)
     words = _flow(_total(piece, summary) if complete else _header(piece, summary), characters, width)
     return [*table, *words] if complete else [*words, *table]
@@ -79,6 +81,12 @@ def lines_of(piece: Piece, *, characters: Characters, width: int | None, max_chi
 def side_by_side(parts: list[Part], *, characters: Characters, width: int | None) -> list[Line]:
     """Return parts as one line, or more where ``width`` does not hold them."""
     return _flow(parts, characters, width)
+
+
+def remark(text: str, style: str, *, characters: Characters, width: int | None) -> list[Line]:
+    """Return a text as one line, or more where ``width`` does not hold it."""
+    text = characters(text)
+    return [[Part(line, style)] for line in (wrapped(text, width) if width is not None else [text])]
 
 
 def _total(piece: Piece, summary: Summary) -> list[Part]:
@@ -126,6 +134,8 @@ def _table(rows: list[Row], characters: Characters, width: int | None) -> list[L
     for row, name, cells in zip(rows, names, figures, strict=True):
         line = [*name, Part(" " * (name_width - _width_of(name))), *cells]
         lines.extend(_with_remarks(line, row, characters, width))
+        quotes = quotes_of(row.contents, characters(row.guides_below), characters, width)
+        lines.extend(_cut(_without_blanks_at_end(quote), width, characters) for quote in quotes)
     return lines
 
 
@@ -176,16 +186,16 @@ def _money_column(cells: list[str]) -> list[str]:
 def _with_remarks(line: Line, row: Row, characters: Characters, width: int | None) -> list[Line]:
     """Put notes and error at the end of the line, or below it where the line has no room for them."""
     lines = [line]
-    for remark in _translated([*row.notes, row.error] if row.error else row.notes, characters):
-        longer = [*lines[-1], Part(_GAP), remark]
+    for note in _translated([*row.notes, row.error] if row.error else row.notes, characters):
+        longer = [*lines[-1], Part(_GAP), note]
         if width is None or _width_of(longer) <= width:
             lines[-1] = longer
             continue
         guides = characters(row.guides_below)
-        texts = wrapped(remark.text, max(_NARROWEST_REMARK, width - len(guides)))
+        texts = wrapped(note.text, max(_NARROWEST_REMARK, width - len(guides)))
         if len(texts) > _MOST_REMARK_LINES:
             texts = [*texts[: _MOST_REMARK_LINES - 1], f"{texts[_MOST_REMARK_LINES - 1]}{characters('…')}"]
-        lines.extend([Part(guides, "dim"), Part(text, remark.style)] for text in texts)
+        lines.extend([Part(guides, "dim"), Part(text, note.style)] for text in texts)
     return [_cut(_without_blanks_at_end(each), width, characters) for each in lines]
 
 
@@ -235,9 +245,7 @@ def _cut(line: Line, width: int | None, characters: Characters) -> Line:
     room = width - len(ellipsis)
     kept: Line = []
     for part in line:
-        text = part.text
-        while text and columns_of(text) > room:
-            text = text[:-1]
+        text = cut(part.text, room)
         kept.append(Part(text, part.style))
         room -= columns_of(text)
         if text != part.text:

@@ -17,11 +17,16 @@ from ..semconv import (
     DSPY_MODULE_PATH,
     DSPY_OPTIMIZER_TRIAL,
 )
+from .contents import Said, content_of, is_module
+from .examples import is_example
+from .folds import Fold, branches_of, fold
 from .tree import Node, Summary, attributes_of, is_lm_call, number_of
 from .words import Part, cost_words, count_words, duration_words, error_words, note_words, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .folds import Branch, View
 
 __all__ = ["Row", "rows_of"]
 
@@ -60,33 +65,26 @@ class Row:
     is_rolled_up: bool = False
     notes: list[Part] = field(default_factory=list)
     error: Part | None = None
-
-
-@dataclass(slots=True)
-class _Fold:
-    """Siblings that are shown as one row."""
-
-    nodes: list[Node]
-
-
-_Branch = Node | _Fold | Summary
+    contents: list[Said] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Place:
     """A branch on its way to a row: where it hangs, and what its row has to know of the rows above."""
 
-    branch: _Branch
+    branch: Branch | None
     guides: str = ""
     guides_below: str = ""
     path: str = ""
     survived: bool = False
+    in_module: bool = False
+    in_example: bool = False
 
 
-def rows_of(roots: list[Node], *, max_children: int, under_header: bool) -> list[Row]:
+def rows_of(roots: list[Node], view: View, *, under_header: bool) -> list[Row]:
     """Return the rows from top to bottom; with ``under_header`` the roots hang from a line before them."""
     if under_header:
-        places = _hang(_fold(roots, max_children), "", "", survived=False)
+        places = _hang(fold(roots, view), _Place(None), "", survived=False)
     else:
         places = [_Place(root) for root in roots]
     rows = []
@@ -95,39 +93,27 @@ def rows_of(roots: list[Node], *, max_children: int, under_header: bool) -> list
         place = waiting.pop()
         node = place.branch
         if isinstance(node, Node):
-            branches = _branches(node, max_children)
-            rows.append(_span_row(place, node, has_branches=bool(branches)))
-            path = _path_of(node) or place.path
-            below = _hang(branches, place.guides_below, path, survived=node.error is None)
+            branches = branches_of(node, view)
+            row = _span_row(place, node, has_branches=bool(branches))
+            if view.content:
+                row.contents = content_of(node, in_module=place.in_module, in_example=place.in_example)
+            rows.append(row)
+            below = _hang(branches, place, _path_of(node) or place.path, survived=node.error is None)
             waiting.extend(reversed(below))
-        elif isinstance(node, _Fold):
+        elif isinstance(node, Fold):
             rows.append(_fold_row(place, node))
-        else:
+        elif node is not None:
             rows.append(_summary_row(place, f"… {count_words(node.spans, 'span')} printed above", node))
     return rows
 
 
-def _branches(node: Node, max_children: int) -> list[_Branch]:
-    branches = _fold(node.children, max_children)
-    return branches if node.printed_above is None else [*branches, node.printed_above]
-
-
-def _fold(nodes: list[Node], max_children: int) -> list[_Branch]:
-    """Of too many siblings keep the first few and those with errors, their own rather than errors below."""
-    if len(nodes) <= max_children:
-        return list(nodes)
-    few = max(1, max_children // 4)
-    with_errors = [index for index in range(few, len(nodes)) if nodes[index].summary.errors]
-    with_errors.sort(key=lambda index: nodes[index].error is None)
-    shown = {*range(few), *with_errors[: max(1, max_children - few)]}
-    return [
-        *(node for index, node in enumerate(nodes) if index in shown),
-        _Fold([node for index, node in enumerate(nodes) if index not in shown]),
+def _hang(branches: list[Branch], parent: _Place, path: str, *, survived: bool) -> list[_Place]:
+    guides, node = parent.guides_below, parent.branch
+    in_module = parent.in_module or (isinstance(node, Node) and is_module(node))
+    in_example = parent.in_example or (isinstance(node, Node) and is_example(node))
+    places = [
+        _Place(branch, f"{guides}├─ ", f"{guides}│  ", path, survived, in_module, in_example) for branch in branches
     ]
-
-
-def _hang(branches: list[_Branch], guides: str, path: str, *, survived: bool) -> list[_Place]:
-    places = [_Place(branch, f"{guides}├─ ", f"{guides}│  ", path, survived) for branch in branches]
     if places:
         places[-1].guides = f"{guides}└─ "
         places[-1].guides_below = f"{guides}   "
@@ -210,15 +196,17 @@ def _counted(summary: Summary) -> Iterator[Part]:
         yield Part(count_words(summary.errors, "error"), "red")
 
 
-def _fold_row(place: _Place, fold: _Fold) -> Row:
+def _fold_row(place: _Place, folded: Fold) -> Row:
     summary = Summary()
-    for node in fold.nodes:
+    for node in folded.nodes:
         summary.add(node.summary)
-    names = {node.span.name for node in fold.nodes}
+    names = {node.span.name for node in folded.nodes}
     of_what = f" {tidy(names.pop(), _LONGEST_NAME)}" if len(names) == 1 else ""
-    row = _summary_row(place, f"… {len(fold.nodes):,} more{of_what}", summary)
-    shortest = duration_words(min(node.duration for node in fold.nodes))
-    longest = duration_words(max(node.duration for node in fold.nodes))
+    if folded.passed:
+        of_what = " passed"
+    row = _summary_row(place, f"… {len(folded.nodes):,}{'' if folded.all else ' more'}{of_what}", summary)
+    shortest = duration_words(min(node.duration for node in folded.nodes))
+    longest = duration_words(max(node.duration for node in folded.nodes))
     words = longest if shortest == longest else f"{shortest} to {longest}"
     row.notes.insert(0, Part(f"{words} each", "dim"))
     return row

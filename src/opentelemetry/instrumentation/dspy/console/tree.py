@@ -45,6 +45,7 @@ __all__ = [
     "build_tree",
     "context_of",
     "is_lm_call",
+    "lm_usage",
     "number_of",
 ]
 
@@ -180,13 +181,14 @@ def _usage_of(span: ReadableSpan, below: Usage) -> Usage:
     """
     if not is_lm_call(span):
         return _at_least(below, _rolled_up(span))
-    own = _lm_usage(span)
+    own = lm_usage(span)
     if own.input_tokens or own.output_tokens or own.cache_hits:
         return own
     return _at_least(below, own)
 
 
-def _lm_usage(span: ReadableSpan) -> Usage:
+def lm_usage(span: ReadableSpan) -> Usage:
+    """Return what one call of a language model used and cost."""
     usage = Usage(lm_calls=1)
     if attributes_of(span).get(DSPY_CACHE_HIT) is True:
         usage.cache_hits = 1

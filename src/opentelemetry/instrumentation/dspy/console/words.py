@@ -14,6 +14,7 @@ from ..semconv import (
     DSPY_OPTIMIZER_TRIAL_SCORE,
     DSPY_STRAGGLER,
 )
+from .columns import printable
 from .tree import Node, SpanError, Summary, attributes_of, is_lm_call, number_of
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def tidy(text: str, longest: int = _LONGEST_MESSAGE) -> str:
 
     Names and error messages come from models and services: they must not move the cursor or break the tree.
     """
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * longest])
-    line = " ".join(printable.split())
+    line = " ".join(printable(text[: 4 * longest]).split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 

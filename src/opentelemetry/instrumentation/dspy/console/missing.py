@@ -1,0 +1,55 @@
+"""Content that was asked for and that no span carries: said once, with what to do about it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from opentelemetry.util.genai.environment_variables import OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
+
+from ..config import CONSOLE
+from .contents import has_content
+from .tree import is_lm_call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .pending import Piece
+    from .tree import Node
+
+__all__ = ["carries_content", "missing_words"]
+
+
+def carries_content(piece: Piece) -> bool | None:
+    """Whether any span of a piece carries content; None where no language model was called, so that none need."""
+    calls = False
+    for node in _nodes(piece):
+        if has_content(node):
+            return True
+        calls = calls or is_lm_call(node.span)
+    return False if calls else None
+
+
+def _nodes(piece: Piece) -> Iterator[Node]:
+    waiting = list(piece.roots)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(node.children)
+
+
+def missing_words() -> str:
+    """Return what is the matter and which variable to set."""
+    name = OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
+    mode = os.environ.get(name, "").strip().upper()
+    asked = f"{CONSOLE} asks for prompts and replies, and no span carries any"
+    remedy = f"Set {name}=SPAN_ONLY, or SPAN_AND_EVENT, and start the program again."
+    if mode in ("SPAN_ONLY", "SPAN_AND_EVENT"):
+        return (
+            f"{asked}, though {name} is {mode}. It has to be set before DSPy is instrumented; if it was, the log of "
+            "the program says why nothing is recorded, such as a redaction that cannot be loaded."
+        )
+    if mode == "EVENT_ONLY":
+        return f"{asked}: {name} is EVENT_ONLY, which puts them on log events alone. {remedy}"
+    state = "is not set" if not mode else f"is {mode}"
+    return f"{asked}: {name} {state}, so nothing of what the program says is recorded. {remedy}"

@@ -1,0 +1,101 @@
+"""Calls that run now: what began in each trace and has not ended, in the words of one line."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from ..usage import Usage
+from .tree import context_of, is_lm_call, lm_usage
+from .words import Part, cost_words, count_words, duration_words, tidy
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+__all__ = ["RunningCalls"]
+
+_LONGEST_NAME: Final = 48
+_NANOSECONDS: Final = 1_000_000_000
+_COUNTED: Final = {"optimize_trial": "trial", "evaluate_example": "example"}
+
+
+@dataclass(slots=True)
+class _Call:
+    """What runs in one trace: its open spans by id, the outermost first, and what those that ended add up to."""
+
+    open: dict[int, tuple[str, float]]
+    usage: Usage = field(default_factory=Usage)
+    done: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def since(self) -> float:
+        return next(iter(self.open.values()))[1]
+
+
+class RunningCalls:
+    """The calls of DSPy that run now, one for each trace."""
+
+    def __init__(self) -> None:
+        # Re-entrant: the garbage collector may end a span at any line.
+        self._lock = threading.RLock()
+        self._calls: dict[int, _Call] = {}
+
+    def begin(self, span: ReadableSpan) -> None:
+        """Take a span that begins."""
+        context = context_of(span)
+        opened = (span.name, time.monotonic())
+        with self._lock:
+            call = self._calls.get(context.trace_id)
+            if call is None:
+                self._calls[context.trace_id] = _Call({context.span_id: opened})
+            else:
+                call.open[context.span_id] = opened
+
+    def end(self, span: ReadableSpan) -> None:
+        """Take a span that ends."""
+        context = context_of(span)
+        with self._lock:
+            call = self._calls.get(context.trace_id)
+            if call is None or call.open.pop(context.span_id, None) is None:
+                return
+            if not call.open:
+                del self._calls[context.trace_id]
+                return
+            if is_lm_call(span):
+                call.usage.add(lm_usage(span))
+            if span.name in _COUNTED:
+                call.done[span.name] = call.done.get(span.name, 0) + 1
+
+    def count(self, seconds: float = 0.0) -> int:
+        """Return how many calls have run for so long."""
+        began = time.monotonic() - seconds
+        with self._lock:
+            return sum(call.since <= began for call in self._calls.values())
+
+    def words(self) -> list[Part]:
+        """Return the call that has run longest, what runs in it and was used so far, and the number of others."""
+        with self._lock:
+            if not self._calls:
+                return []
+            call = min(self._calls.values(), key=lambda call: call.since)
+            spans = list(call.open.values())
+            words = [Part(_running(*spans[0]), "bold"), *(Part(_running(*span)) for span in spans[1:][-1:])]
+            words.extend(
+                Part(count_words(call.done[name], word)) for name, word in _COUNTED.items() if name in call.done
+            )
+            if call.usage.lm_calls:
+                words.append(Part(count_words(call.usage.lm_calls, "LM call")))
+                words.append(Part(cost_words(call.usage), "yellow"))
+            others = len(self._calls) - 1
+        if others:
+            words.append(Part(f"{count_words(others, 'call')} beside it"))
+        return [word for word in words if word.text]
+
+
+def _running(name: str, since: float) -> str:
+    # Whole seconds: the line need not be drawn more often.
+    seconds = int(time.monotonic() - since)
+    lasted = f"{seconds} s" if seconds < 60 else duration_words(seconds * _NANOSECONDS)
+    return f"{tidy(name, _LONGEST_NAME)} {lasted}"
