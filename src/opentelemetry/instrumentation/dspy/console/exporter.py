@@ -9,17 +9,18 @@ import sys
 import threading
 import weakref
 from collections import deque
-from contextlib import nullcontext
 from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ..config import console_shows
+from .characters import Characters, characters_for
 from .folds import View
-from .lines import Characters, Line, characters_for, lines_of, remark, side_by_side
+from .lines import Line, lines_of, remark, side_by_side
 from .live import LiveLine
 from .missing import carries_content, missing_words
 from .pending import PendingTraces, Piece
+from .progress_bars import beside_progress_bars
 from .runs import is_example_of_run, is_trial, trial_words
 from .status_line import live_terminal
 
@@ -33,7 +34,6 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
@@ -192,7 +192,7 @@ class DSPyConsoleSpanExporter(SpanExporter):
             width = shutil.get_terminal_size().columns if _is_terminal(stream) else None
             console = Console(file=stream) if _HAS_RICH else None
         lines = self._lines_of(pieces, trials, stream, width)
-        with _beside_progress_bars(stream):
+        with beside_progress_bars(stream):
             if console is not None and console.is_terminal:
                 # The lines fit already; rich must neither wrap nor colour them by what it sees in them.
                 text = Text("\n").join(Text.assemble(*line) for line in lines)
@@ -236,12 +236,6 @@ def show_running_calls(tracer_provider: Any) -> None:
 
 
 _exporters: weakref.WeakSet[DSPyConsoleSpanExporter] = weakref.WeakSet()
-
-
-def _beside_progress_bars(stream: IO[str]) -> AbstractContextManager[Any]:
-    """Let the bars of tqdm, which DSPy's evaluations draw, go out of the way and come back below what is printed."""
-    tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
-    return nullcontext() if tqdm is None else tqdm.external_write_mode(file=stream)
 
 
 def _is_terminal(stream: IO[str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,12 +14,14 @@ from .tree import Node, Summary
 from .words import Part, count_words, duration_words, error_words, tidy, total_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .characters import Characters
     from .folds import View
     from .pending import Piece
 
-__all__ = ["Characters", "Line", "characters_for", "lines_of", "remark", "side_by_side"]
+__all__ = ["Line", "lines_of", "remark", "side_by_side"]
 
-Characters = Callable[[str], str]
 Line = list[Part]
 
 _WIDEST_NAME: Final = 100
@@ -34,29 +35,6 @@ _NARROWEST_GUIDES: Final = 12
 _GAP: Final = "  "
 _FIGURE_STYLES: Final = (("", ""), ("", "dim"), ("", "dim"), ("yellow", "dim"))
 """Of the columns duration, calls, tokens, cost: for a span's own figures, and for sums over what is below."""
-_ASCII: Final = str.maketrans(
-    {
-        "├": "|",
-        "└": "`",
-        "│": "|",
-        "─": "-",
-        "…": "...",
-        "→": "->",
-        "Σ": "sum",
-        "µ": "u",
-        "·": "-",
-        "✗": "x",
-    }
-)
-
-
-def characters_for(encoding: str) -> Characters:
-    """Return what makes a text writable in ``encoding``; if it must, with an ASCII tree and escapes."""
-    try:
-        "".join(map(chr, _ASCII)).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return lambda text: text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
-    return lambda text: text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def lines_of(piece: Piece, *, characters: Characters, width: int | None, view: View) -> list[Line]:

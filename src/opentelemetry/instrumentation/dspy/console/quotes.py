@@ -8,8 +8,7 @@ from .columns import columns_of, cut, printable, wrapped
 from .words import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from .characters import Characters
     from .said import Said
 
 __all__ = ["quotes_of"]
@@ -22,9 +21,7 @@ _GAP: Final = "  "
 _CHARACTERS_IN_COLUMN: Final = 4
 
 
-def quotes_of(
-    contents: list[Said], guides: str, characters: Callable[[str], str], width: int | None
-) -> list[list[Part]]:
+def quotes_of(contents: list[Said], guides: str, characters: Characters, width: int | None) -> list[list[Part]]:
     """Return the lines of some texts, each behind its label."""
     if not contents:
         return []
@@ -41,7 +38,7 @@ def quotes_of(
     return lines
 
 
-def _shown(said: Said, room: int, characters: Callable[[str], str]) -> list[str]:
+def _shown(said: Said, room: int, characters: Characters) -> list[str]:
     """Return a text in its lines: the beginning of what is too long and, if that is asked for, its end.
 
     The end of a prompt is where the question stands behind its context, the last observation of an agent behind all

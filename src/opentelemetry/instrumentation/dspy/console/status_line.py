@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from .columns import columns_of, cut
+from .progress_bars import has_progress_bars
 
 try:
     from rich.console import Console
@@ -74,7 +75,8 @@ class StatusLine:
             text = _BETWEEN.join(word.text for word in words)
             if text == self._text or time.monotonic() - self._last_write < _QUIET_SECONDS or size.lines < 4:
                 return
-            if not _is_in_foreground(stream) or _has_progress_bars():
+            # Bars tell that something runs, and use the rows below the cursor themselves.
+            if not _is_in_foreground(stream) or has_progress_bars():
                 self.erase()
                 return
             self._guard(stream)
@@ -170,9 +172,3 @@ def _is_in_foreground(stream: io.TextIOWrapper) -> bool:
         return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
     except OSError:
         return True
-
-
-def _has_progress_bars() -> bool:
-    """Whether tqdm draws bars: they tell that something runs, and use the rows below the cursor themselves."""
-    tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
-    return len(getattr(tqdm, "_instances", ())) > 0
