@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from opentelemetry.instrumentation.dspy.config import Options
+from opentelemetry.instrumentation.dspy.config import Options, console_shows
 
 if TYPE_CHECKING:
     from conftest import StartTelemetry
@@ -114,3 +114,24 @@ def test_switching_on_reads_the_environment_and_warns_once(
     monkeypatch.setenv(PREFIX + "CONTENT_MAX_LENGTH", "many")
     start_telemetry()
     assert len(warnings(caplog)) == 1
+
+
+def test_the_console_shows_the_tree_unless_something_else_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    def shows(text: str) -> set[str]:
+        return set(console_shows({PREFIX + "CONSOLE": text}))
+
+    assert set(console_shows({})) == shows("") == shows(" , ") == shows("Tree") == {"tree"}
+    assert shows("content") == {"content"}
+    assert shows(" ALL ,content") == {"all", "content"}
+    assert read(CONSOLE="content") == Options()
+    assert warnings(caplog) == []
+
+
+@pytest.mark.complaints
+@pytest.mark.parametrize("value", ["contents", "true", "content;all", "content,everything"])
+def test_what_the_console_cannot_show_is_named_with_what_it_can(value: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert set(console_shows({PREFIX + "CONSOLE": value})) == {"tree"}
+    assert warnings(caplog) == [
+        f"OTEL_INSTRUMENTATION_DSPY_CONSOLE='{value}' is not valid: it takes one of tree, content, all, or several "
+        "with commas. The default, tree, is used."
+    ]

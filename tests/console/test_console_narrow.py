@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
 import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,16 +17,18 @@ from rich.console import Console
 from tqdm import tqdm
 
 from opentelemetry.instrumentation.dspy.console import DSPyConsoleSpanExporter
-from opentelemetry.instrumentation.dspy.console.columns import columns_of, narrowed, wrapped
+from opentelemetry.instrumentation.dspy.console.columns import clusters, columns_of, cut, narrowed, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 NAMES = {
     "plain": "invoke_workflow Level",
     "wide": "invoke_workflow 長い名前のモジュール",
     "emoji": "execute_tool 🚀 launch",
+    "joined": "execute_tool 🧑‍🚀 👩🏽‍💻 ❤️ 🏳️‍🌈 launch",
     "combining": "execute_tool cafe\u0301",
     "control": "execute_tool a\x1b[31mb\rc\nd",
 }
@@ -77,6 +81,33 @@ def test_a_text_is_broken_by_its_columns_and_none_of_it_is_lost() -> None:
     assert columns_of("a\u200db") == 2
 
 
+EMOJI = "🧑‍🚀 👨‍👩‍👧‍👦 ❤️ ❤ 👍🏽 🇩🇪 1️⃣ \u2139\ufe0f ©️ 🏳️‍🌈 🧑‍❤️‍🧑 🙂‍↔️ 👩🏽‍💻 ☂️"
+
+
+@pytest.mark.parametrize("text", [*EMOJI.split(), "한국", "\u1112\u1161\u11ab", "cafe\u0301", "می‌خواهم"])
+def test_a_picture_of_several_characters_takes_the_columns_of_one(text: str) -> None:
+    assert columns_of(text) == cell_len(text)
+    assert len(list(clusters(EMOJI))) == len(EMOJI.split()) * 2 - 1
+
+
+def test_a_text_is_never_cut_inside_of_a_picture() -> None:
+    whole = set(EMOJI.split())
+    for width in range(1, 60):
+        kept = cut(EMOJI, width)
+        assert columns_of(kept) <= width
+        assert set(kept.split()) <= whole
+    pieces = wrapped(EMOJI.replace(" ", ""), 2)
+    assert set(pieces) - {"❤"} == whole - {"❤"}
+
+
+def test_figures_stand_in_one_column_beside_names_with_emoji() -> None:
+    names = ["plain", "❤️", "🧑‍🚀 launch", "👍🏽", "🇩🇪", "1️⃣"]
+    tree = span("Parallel", *(span(f"execute_tool {name}", milliseconds=1) for name in names), dspy__x=1)
+    figures = [line.partition("1.00 ms")[0] for line in in_terminal(tree, 80) if "1.00 ms" in line]
+    assert len(figures) == len(names)
+    assert len({cell_len(before) for before in figures}) == 1
+
+
 @pytest.mark.parametrize(("columns", "expected"), [(3, "│  └─ "), (2, "│ └─"), (1, "│└")])
 def test_guides_take_fewer_columns_for_each_level(columns: int, expected: str) -> None:
     assert narrowed("│  └─ ", columns) == expected
@@ -97,3 +128,32 @@ def test_a_tree_begins_in_a_line_of_its_own_while_a_progress_bar_is_drawn(
     shown = printed.out.rpartition("\r")[0] if stream() is sys.stdout else printed.out
     assert "invoke_workflow Level" in shown
     assert all("it/s" not in line for line in shown.splitlines() if "Level" in line)
+
+
+FILE_PROGRAM = """
+import sys
+
+from console_spans import chat, tracer_for
+from opentelemetry.instrumentation.dspy.console import DSPyConsoleSpanExporter
+from tqdm import tqdm
+
+with tqdm(total=3, mininterval=0, ascii=True, ncols=60) as bar:
+    bar.update(1)
+    chat(5, (100, 10), 0.001).record(tracer_for(DSPyConsoleSpanExporter()))
+"""
+
+
+def test_in_a_file_a_tree_begins_in_a_line_of_its_own_though_the_bar_stays(tmp_path: Path) -> None:
+    target = tmp_path / "output"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path]),
+        "PYTHONIOENCODING": "utf-8",
+    }
+    with target.open("wb") as out:
+        subprocess.run(
+            [sys.executable, "-c", FILE_PROGRAM], env=environment, stdout=out, stderr=out, timeout=60, check=True
+        )
+    # Whoever reads a file sees no bar go: only line ends separate.
+    lines = target.read_bytes().decode().split("\n")
+    assert "chat gpt-5-mini  5.00 ms  100 → 10  $0.00100" in lines

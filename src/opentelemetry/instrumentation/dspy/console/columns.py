@@ -23,6 +23,7 @@ _AS_EMOJI: Final = "\ufe0f"
 _INFORMATION: Final = "\u2139"
 """The one letter that has an emoji, as far as Unicode is concerned."""
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
+_FLAG_LETTERS: Final = range(0x1F1E6, 0x1F200)
 _JAMO_INSIDE: Final = range(0x1160, 0x1200)
 """Vowels and final consonants of Hangul, which go into the block that their first consonant begins."""
 
@@ -73,6 +74,8 @@ def _columns_added(character: str, cluster: str, columns: int) -> int | None:
         return int(columns == 1 and (not cluster[0].isalpha() or cluster[0] == _INFORMATION))
     if _columns(character) == 0:
         return 0
+    if len(cluster) == 1 and ord(cluster) in _FLAG_LETTERS and ord(character) in _FLAG_LETTERS:
+        return 1
     if not _is_picture(cluster[0]):
         return None
     if ord(character) in _SKIN_TONES:

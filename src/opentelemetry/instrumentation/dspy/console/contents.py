@@ -18,11 +18,13 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 
 from ..semconv import (
     DSPY_DOCUMENTS_COUNT,
+    DSPY_EVALUATE_METRIC,
     DSPY_EXAMPLE_INPUTS,
     DSPY_EXAMPLE_LABELS,
     DSPY_MODULE_INPUTS,
     DSPY_MODULE_NAME,
     DSPY_MODULE_OUTPUTS,
+    DSPY_OPTIMIZER_NAME,
 )
 from .examples import is_example
 from .said import Said, plain, said_before, said_in_reply, texts_of
@@ -61,7 +63,10 @@ _VALUE_LINES: Final = 2
 def is_module(node: Node) -> bool:
     """Whether a span is a call of a DSPy module."""
     attributes = attributes_of(node.span)
-    return DSPY_MODULE_NAME in attributes or attributes.get(GEN_AI_OPERATION_NAME) in _MODULES
+    if attributes.get(GEN_AI_OPERATION_NAME) in _MODULES:
+        return True
+    # An evaluation names the module that it evaluates, and an optimizer run may.
+    return DSPY_MODULE_NAME in attributes and not {DSPY_EVALUATE_METRIC, DSPY_OPTIMIZER_NAME} & attributes.keys()
 
 
 def has_content(node: Node) -> bool:
