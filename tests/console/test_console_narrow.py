@@ -17,7 +17,7 @@ from rich.console import Console
 from tqdm import tqdm
 
 from opentelemetry.instrumentation.dspy.console import DSPyConsoleSpanExporter
-from opentelemetry.instrumentation.dspy.console.columns import clusters, columns_of, cut, narrowed, wrapped
+from opentelemetry.instrumentation.dspy.console.columns import clusters, columns_of, cut, ending, narrowed, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,14 @@ def test_figures_stand_in_one_column_beside_names_with_emoji() -> None:
     figures = [line.partition("1.00 ms")[0] for line in in_terminal(tree, 80) if "1.00 ms" in line]
     assert len(figures) == len(names)
     assert len({cell_len(before) for before in figures}) == 1
+
+
+def test_the_end_of_a_text_has_as_many_words_as_there_is_room_for() -> None:
+    assert ending("where is the Nile", 8) == "the Nile"
+    assert ending("where is the Nile", 11) == "is the Nile"
+    assert ending("where", 3) == "re"
+    assert ending("何も見つかりません", 5) == "せん"
+    assert ending("", 5) == ""
 
 
 @pytest.mark.parametrize(("columns", "expected"), [(3, "│  └─ "), (2, "│ └─"), (1, "│└")])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["clusters", "columns_of", "cut", "narrowed", "printable", "wrapped"]
+__all__ = ["clusters", "columns_of", "cut", "ending", "narrowed", "printable", "wrapped"]
 
 _GUIDE = 3
 """Columns of one level of a tree's guides."""
@@ -124,6 +124,26 @@ def wrapped(text: str, width: int) -> list[str]:
         *full, line = _pieces(word, width)
         lines.extend(full)
     return [*lines, line] if line else lines
+
+
+def ending(text: str, width: int) -> str:
+    """Return as many of the last words of a text as so many columns hold, or the end of a longer word."""
+    kept: list[str] = []
+    for word in reversed(text.split()):
+        room = width - columns_of(" ".join(kept)) - bool(kept)
+        if columns_of(word) > room:
+            return " ".join(kept) or _end_of(word, width)
+        kept.insert(0, word)
+    return " ".join(kept)
+
+
+def _end_of(word: str, width: int) -> str:
+    start = len(word)
+    for cluster, columns in reversed(list(clusters(word))):
+        if columns > width:
+            break
+        start, width = start - len(cluster), width - columns
+    return word[start:]
 
 
 def _pieces(word: str, width: int) -> list[str]:

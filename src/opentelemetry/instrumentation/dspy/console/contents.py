@@ -58,6 +58,7 @@ _TRAJECTORY: Final = "trajectory"
 _MOST_FIELDS: Final = 4
 _MOST_DOCUMENTS: Final = 3
 _VALUE_LINES: Final = 2
+_OUTPUT_LINES: Final = 3
 
 
 def is_module(node: Node) -> bool:
@@ -97,7 +98,7 @@ def content_of(node: Node, *, in_module: bool, in_example: bool) -> list[Said]:
 def _of_example(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
     yield from _fields(_value_of(attributes, DSPY_EXAMPLE_INPUTS), "{}")
     yield from _fields(_value_of(attributes, DSPY_EXAMPLE_LABELS), "expected {}")
-    yield from _fields(_value_of(attributes, _DSPY_EXAMPLE_PREDICTION), "→ {}")
+    yield from _fields(_value_of(attributes, _DSPY_EXAMPLE_PREDICTION), "→ {}", _OUTPUT_LINES)
     if _DSPY_EXAMPLE_FEEDBACK in attributes:
         yield Said("feedback", str(attributes[_DSPY_EXAMPLE_FEEDBACK]), _VALUE_LINES)
 
@@ -105,7 +106,7 @@ def _of_example(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
 def _of_module(attributes: Mapping[str, AttributeValue], *, with_inputs: bool) -> Iterator[Said]:
     if with_inputs:
         yield from _fields(_module_value(attributes, DSPY_MODULE_INPUTS, GEN_AI_INPUT_MESSAGES), "{}")
-    yield from _fields(_module_value(attributes, DSPY_MODULE_OUTPUTS, GEN_AI_OUTPUT_MESSAGES), "→ {}")
+    yield from _fields(_module_value(attributes, DSPY_MODULE_OUTPUTS, GEN_AI_OUTPUT_MESSAGES), "→ {}", _OUTPUT_LINES)
 
 
 def _module_value(attributes: Mapping[str, AttributeValue], own: str, messages: str) -> Any:
@@ -136,17 +137,17 @@ def _of_retrieval(node: Node, attributes: Mapping[str, AttributeValue]) -> Itera
         label = ""
 
 
-def _fields(values: Any, label: str) -> Iterator[Said]:
+def _fields(values: Any, label: str, lines: int = _VALUE_LINES) -> Iterator[Said]:
     """Give out one text for each field; a value that has no fields is one text."""
     if values is None or values == {}:
         return
     if not isinstance(values, dict):
-        yield Said(label.format("").strip(), plain(values), _VALUE_LINES)
+        yield Said(label.format("").strip(), plain(values), lines, tail=True)
         return
     # What an agent did is told by the spans below it.
     names = [name for name in values if name != _TRAJECTORY or len(values) == 1]
     for name in names[:_MOST_FIELDS]:
-        yield Said(label.format(name), plain(values[name]), _VALUE_LINES)
+        yield Said(label.format(name), plain(values[name]), lines, tail=True)
     if names[_MOST_FIELDS:]:
         yield Said("…", f"{len(names) - _MOST_FIELDS} more: {', '.join(names[_MOST_FIELDS:])}", 1)
 

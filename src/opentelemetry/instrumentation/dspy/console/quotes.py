@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .columns import columns_of, cut, printable, wrapped
+from .columns import columns_of, cut, ending, printable, wrapped
 from .words import Part
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def _shown(said: Said, room: int, characters: Characters) -> list[str]:
     if not said.tail or said.lines < 3:
         lines = lines[: said.lines]
         return [*lines[:-1], _with_ellipsis(lines[-1], room, ellipsis)] if lines else [ellipsis]
-    end = wrapped(characters(_one_line(said.text[-enough:])), room - len(ellipsis) - 1)
-    return [*lines[: said.lines - 1], f"{ellipsis} {end[-1] if end else ''}"]
+    end = ending(characters(_one_line(said.text[-enough:])), room - len(ellipsis) - 1)
+    return [*lines[: said.lines - 1], f"{ellipsis} {end}"]
 
 
 def _one_line(text: str) -> str:
