@@ -28,7 +28,7 @@ class Desk(dspy.Module):
 
 DESK = """\
 invoke_workflow Desk
-  Predict question -> answer
+  Predict answer
     chat gpt-4o-mini"""
 """The picture of one call."""
 

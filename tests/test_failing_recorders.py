@@ -226,7 +226,7 @@ def test_a_span_processor_that_raises_leaves_the_context_and_the_program(
         assert telemetry.collector.open == []
     telemetry.clear()
     assert desk().answer == "here"
-    assert telemetry.tree() == "invoke_workflow Desk\n  Predict question -> answer\n    chat dummy"
+    assert telemetry.tree() == "invoke_workflow Desk\n  Predict answer\n    chat dummy"
 
 
 @pytest.mark.complaints
@@ -261,4 +261,4 @@ def test_a_meter_that_raises_and_a_logger_that_raises_change_nothing(caplog: pyt
         DSPyInstrumentor().uninstrument()
         logger.removeFilter(refuse)
     assert recorded.collector.open == []
-    assert recorded.tree() == "\n".join(["invoke_workflow Desk\n  Predict question -> answer\n    chat dummy"] * 2)
+    assert recorded.tree() == "\n".join(["invoke_workflow Desk\n  Predict answer\n    chat dummy"] * 2)

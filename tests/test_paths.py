@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opentelemetry.instrumentation.dspy.programs import paths
-from opentelemetry.instrumentation.dspy.programs.paths import path_of
+from opentelemetry.instrumentation.dspy.programs.paths import locate
 from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
 
 if TYPE_CHECKING:
@@ -206,16 +206,16 @@ def test_the_spans_of_a_program_tell_the_paths(telemetry: Recorded) -> None:
         ("ChainOfThought question -> answer", None),
         ("Predict question -> reasoning, answer", None),
         ("invoke_workflow Nested", "nested"),
-        ("Predict question -> answer", "nested.steps[0]"),
-        ("ChainOfThought question -> answer", "nested.thought"),
-        ("Predict question -> reasoning, answer", "nested.thought.predict"),
+        ("Predict steps", "nested.steps[0]"),
+        ("ChainOfThought thought", "nested.thought"),
+        ("Predict thought", "nested.thought.predict"),
     ]
 
 
-def test_path_of_takes_the_caller_directly() -> None:
+def test_locate_takes_the_caller_directly() -> None:
     program = Program(first=predictor())
-    assert path_of(program.first, RunningModule(program, None, {})) == "first"
-    assert path_of(program.first, None) is None
+    assert locate(program.first, RunningModule(program, None, {})).path == "first"
+    assert locate(program.first, None).path is None
 
 
 @pytest.mark.parametrize("make", [list, tuple, lambda values: dict(enumerate(values))], ids=["list", "tuple", "dict"])
@@ -263,3 +263,61 @@ def test_modules_deep_in_each_other_are_found() -> None:
         innermost = innermost.inner
     innermost.leaf = leaf = predictor()
     assert path_from(program, leaf) == "inner." * 3_000 + "leaf"
+
+
+def word_from(root: Any, *modules: Any) -> str | None:
+    """The word for the last module, where each of them is called by the one before it."""
+    running = RunningModule(root, None, {})
+    for module in modules:
+        running = RunningModule(module, running, {})
+    return running.location.word
+
+
+def test_a_place_is_told_by_the_last_name_that_the_program_chose() -> None:
+    thought = dspy.ChainOfThought(QUESTION)
+    best = dspy.BestOfN(dspy.ChainOfThought(QUESTION), 2, lambda inputs, prediction: 1.0, 0.5)
+    program = Program(
+        first=predictor(),
+        thought=thought,
+        best=best,
+        steps=[predictor(), dspy.ChainOfThought(QUESTION)],
+        experts={"a.b['c']": predictor(), 3: predictor()},
+        predict=dspy.ChainOfThought(QUESTION),
+        inner=Program(predict=predictor(), deep=Program(last=predictor())),
+    )
+    assert word_from(program) is None
+    assert word_from(program, program.first) == "first"
+    assert [word_from(program, thought), word_from(program, thought, thought.predict)] == ["thought"] * 2
+    assert word_from(program, best, best.module, best.module.predict) == "best"
+    assert [word_from(program, step) for step in program.steps] == ["steps"] * 2
+    assert word_from(program, program.steps[1], program.steps[1].predict) == "steps"
+    assert [word_from(program, expert) for expert in program.experts.values()] == ["experts"] * 2
+    assert word_from(program, program.inner.deep.last) == "last"
+    # Neither word says more than the class of the module does: the signature does.
+    assert word_from(program, program.predict, program.predict.predict) is None
+    assert word_from(program, program.inner, program.inner.predict) == "inner"
+
+
+def test_what_stands_below_a_module_made_on_the_way_is_told_by_its_place_in_that() -> None:
+    made = dspy.ReAct(QUESTION, tools=[])
+    assert word_from(Program(), made) is None
+    assert word_from(Program(), made, made.react) == "react"
+    assert word_from(Program(), made, made.extract, made.extract.predict) == "extract"
+
+
+def test_a_named_signature_keeps_its_name_wherever_it_is_used(telemetry: Recorded) -> None:
+    class JudgeAnswer(dspy.Signature):
+        """Judge an answer."""
+
+        answer: str = dspy.InputField()
+        verdict: str = dspy.OutputField()
+
+    class Court(Program):
+        def forward(self, answer: str) -> Any:
+            return self.judge(answer=answer)
+
+    with dspy.context(lm=dspy.utils.DummyLM([{"reasoning": "so", "verdict": "good"}])):
+        Court(judge=dspy.ChainOfThought(JudgeAnswer))(answer="42")
+    assert telemetry.tree() == (
+        "invoke_workflow Court\n  ChainOfThought JudgeAnswer\n    Predict JudgeAnswer\n      chat dummy"
+    )

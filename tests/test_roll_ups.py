@@ -77,13 +77,13 @@ def test_every_module_adds_up_what_is_below_it_and_nothing_else(
         desk(question="Where?")
     assert telemetry.tree() == (
         "invoke_workflow Desk\n"
-        "  ChainOfThought question -> draft\n"
-        "    Predict question -> reasoning, draft\n"
+        "  ChainOfThought first\n"
+        "    Predict first\n"
         "      chat gpt-4o-mini\n"
         "  invoke_workflow Twice\n"
-        "    Predict draft -> answer\n"
+        "    Predict polish\n"
         "      chat gpt-4o-mini\n"
-        "    Predict answer -> verdict\n"
+        "    Predict check\n"
         "      chat gpt-4o-mini"
     )
     for span in telemetry.spans:

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 PAIRED = """\
 invoke_workflow MyProgram
-  ChainOfThought question -> answer
-    Predict question -> reasoning, answer
+  ChainOfThought predict1
+    Predict predict1
       chat gpt-4o-mini
-  ChainOfThought question, draft -> answer
-    Predict question, draft -> reasoning, answer
+  ChainOfThought predict2
+    Predict predict2
       chat gpt-4o-mini"""
 
 both_ways = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])

@@ -16,7 +16,7 @@ from opentelemetry.instrumentation.dspy import DSPyInstrumentor
 if TYPE_CHECKING:
     from recorded import Recorded
 
-THOUGHT = "  ChainOfThought question -> answer\n    Predict question -> reasoning, answer\n      chat dummy"
+THOUGHT = "  ChainOfThought think\n    Predict think\n      chat dummy"
 
 
 class Program(dspy.Module):  # type: ignore[misc]
@@ -64,7 +64,7 @@ def answers() -> Any:
 def test_every_door_leads_to_the_same_tree(telemetry: Recorded, kind: type[dspy.Module], door: str) -> None:
     assert DOORS[door](kind()).answer == "a"
     assert telemetry.tree() == f"invoke_workflow {kind.__name__}\n{THOUGHT}"
-    thought = telemetry.attributes("ChainOfThought question -> answer")
+    thought = telemetry.attributes("ChainOfThought think")
     assert thought["dspy.module.path"] == "think"
     assert thought["dspy.usage.lm_calls"] == 1
 

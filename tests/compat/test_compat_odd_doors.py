@@ -98,10 +98,7 @@ def test_every_module_is_one_span_through_every_door(program: type[Desk], door: 
     use_dummy()
     assert through(door, program(), question="Where?").answer == "Here"
     assert telemetry.tree() == (
-        f"invoke_workflow {program.__name__}\n"
-        "  ChainOfThought question -> answer\n"
-        "    Predict question -> reasoning, answer\n"
-        "      chat dummy"
+        f"invoke_workflow {program.__name__}\n  ChainOfThought answer\n    Predict answer\n      chat dummy"
     )
 
 

@@ -80,9 +80,7 @@ async def test_each_call_of_a_streamed_program_is_timed_on_its_own(telemetry: Re
     make_lm()
     await everything(dspy.streamify(Chain()), question="Where?")
     assert telemetry.tree() == (
-        "invoke_workflow Chain\n"
-        f"  Predict question -> draft\n    {CHAT}\n"
-        f"  ChainOfThought draft -> answer\n    Predict draft -> reasoning, answer\n      {CHAT}"
+        f"invoke_workflow Chain\n  Predict first\n    {CHAT}\n  ChainOfThought second\n    Predict second\n      {CHAT}"
     )
     assert [(span.attributes or {})["gen_ai.request.stream"] for span in telemetry.named(CHAT)] == [True, True]
     [first] = telemetry.metric_points(FIRST_CHUNK)

@@ -96,10 +96,10 @@ def test_a_program_under_opentelemetry_instrument_prints_its_traces(tmp_path: Pa
 
     assert [cells_of(line) for line in lines[2:8]] == [
         ["invoke_workflow Answerer", "Σ 2 calls", *figures(both)],
-        ["├─ ChainOfThought question -> draft (draft)", "Σ 1 call", *figures(draft)],
-        ["│  └─ Predict question -> reasoning, draft (.predict)", "Σ 1 call", *figures(draft)],
+        ["├─ ChainOfThought draft", "Σ 1 call", *figures(draft)],
+        ["│  └─ Predict draft", "Σ 1 call", *figures(draft)],
         ["│     └─ chat gpt-4o-mini", *figures(draft)],
-        ["└─ Predict draft -> answer (polish)", "Σ 1 call", *figures(polish)],
+        ["└─ Predict polish", "Σ 1 call", *figures(polish)],
         ["   └─ chat gpt-4o-mini", *figures(polish)],
     ]
     assert re.fullmatch(
@@ -108,10 +108,10 @@ def test_a_program_under_opentelemetry_instrument_prints_its_traces(tmp_path: Pa
     )
     assert [cells_of(line) for line in lines[10:16]] == [
         ["invoke_workflow Answerer", "Σ 2 calls", f"2 cached, saved {cost_of(both)}"],
-        ["├─ ChainOfThought question -> draft (draft)", "Σ 1 call", f"1 cached, saved {cost_of(draft)}"],
-        ["│  └─ Predict question -> reasoning, draft (.predict)", "Σ 1 call", f"1 cached, saved {cost_of(draft)}"],
+        ["├─ ChainOfThought draft", "Σ 1 call", f"1 cached, saved {cost_of(draft)}"],
+        ["│  └─ Predict draft", "Σ 1 call", f"1 cached, saved {cost_of(draft)}"],
         ["│     └─ chat gpt-4o-mini", f"cached, saved {cost_of(draft)}"],
-        ["└─ Predict draft -> answer (polish)", "Σ 1 call", f"1 cached, saved {cost_of(polish)}"],
+        ["└─ Predict polish", "Σ 1 call", f"1 cached, saved {cost_of(polish)}"],
         ["   └─ chat gpt-4o-mini", f"cached, saved {cost_of(polish)}"],
     ]
     assert re.fullmatch(

@@ -92,7 +92,7 @@ async def test_an_agent_calls_the_server_within_one_trace(
         agent = dspy.ReAct("question -> answer", tools=[(await tools_of(session))["weather"]])
         with telemetry_context(conversation_id="c-42"):
             result = await agent.acall(question="How is Cairo?")
-    choose = "Predict question, trajectory -> next_thought, next_tool_name, next_tool_args"
+    choose = "Predict react"
     assert telemetry.tree() == (
         "invoke_agent ReAct\n"
         f"  {choose}\n"
@@ -100,8 +100,8 @@ async def test_an_agent_calls_the_server_within_one_trace(
         "  execute_tool weather\n"
         f"  {choose}\n"
         "    chat gpt-4o-mini\n"
-        "  ChainOfThought question, trajectory -> answer\n"
-        "    Predict question, trajectory -> reasoning, answer\n"
+        "  ChainOfThought extract\n"
+        "    Predict extract\n"
         "      chat gpt-4o-mini"
     )
     observation = json.loads(result.trajectory["observation_0"])

@@ -38,9 +38,9 @@ print(Answerer()(question="Where is the Nile?").answer)
 """
 
 ROOT = "invoke_workflow Answerer"
-DRAFT = f"{ROOT} / ChainOfThought question -> draft"
-DRAFT_PREDICT = f"{DRAFT} / Predict question -> reasoning, draft"
-POLISH = f"{ROOT} / Predict draft -> answer"
+DRAFT = f"{ROOT} / ChainOfThought draft"
+DRAFT_PREDICT = f"{DRAFT} / Predict draft"
+POLISH = f"{ROOT} / Predict polish"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,25 +94,25 @@ def test_an_agent_that_a_tool_calls_runs_below_it_with_tools_of_its_own(
 
     model_server.reply = reply
     dspy.ReAct("question -> answer", tools=[research])(question="Where?")
-    ask = "Predict question, trajectory -> next_thought, next_tool_name, next_tool_args"
+    ask = "Predict react"
     assert telemetry.tree() == (
         "invoke_agent ReAct\n"
         f"  {ask}\n"
         "    chat gpt-4o-mini\n"
         "  execute_tool research\n"
         "    invoke_agent Researcher\n"
-        "      Predict topic, trajectory -> next_thought, next_tool_name, next_tool_args\n"
+        "      Predict react\n"
         "        chat gpt-4o-mini\n"
         "      execute_tool search\n"
-        "      Predict topic, trajectory -> next_thought, next_tool_name, next_tool_args\n"
+        "      Predict react\n"
         "        chat gpt-4o-mini\n"
-        "      ChainOfThought topic, trajectory -> report\n"
-        "        Predict topic, trajectory -> reasoning, report\n"
+        "      ChainOfThought extract\n"
+        "        Predict extract\n"
         "          chat gpt-4o-mini\n"
         f"  {ask}\n"
         "    chat gpt-4o-mini\n"
-        "  ChainOfThought question, trajectory -> answer\n"
-        "    Predict question, trajectory -> reasoning, answer\n"
+        "  ChainOfThought extract\n"
+        "    Predict extract\n"
         "      chat gpt-4o-mini"
     )
     assert telemetry.attributes("execute_tool research")["gen_ai.agent.name"] == "ReAct"

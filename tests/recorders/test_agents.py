@@ -31,13 +31,13 @@ def test_an_agent_that_chooses_to_finish_says_so(telemetry: Recorded, lm: dspy.L
     react()(question="Where?")
     assert telemetry.tree() == (
         "invoke_agent ReAct\n"
-        "  Predict question, trajectory -> next_thought, next_tool_name, next_tool_args\n"
+        "  Predict react\n"
         "    chat gpt-4o-mini\n"
         "  execute_tool search\n"
-        "  Predict question, trajectory -> next_thought, next_tool_name, next_tool_args\n"
+        "  Predict react\n"
         "    chat gpt-4o-mini\n"
-        "  ChainOfThought question, trajectory -> answer\n"
-        "    Predict question, trajectory -> reasoning, answer\n"
+        "  ChainOfThought extract\n"
+        "    Predict extract\n"
         "      chat gpt-4o-mini"
     )
     assert telemetry.attributes("invoke_agent ReAct")[REASON] == "finish"
@@ -75,11 +75,11 @@ def test_a_step_that_cannot_be_read_ends_the_loop_and_not_the_agent(telemetry: R
         react()(question="Where?")
     assert telemetry.tree() == (
         "invoke_agent ReAct\n"
-        "  Predict question, trajectory -> next_thought, next_tool_name, next_tool_args"
+        "  Predict react"
         " [ERROR ValueError: there is no such tool]\n"
         "    chat gpt-4o-mini\n"
-        "  ChainOfThought question, trajectory -> answer\n"
-        "    Predict question, trajectory -> reasoning, answer\n"
+        "  ChainOfThought extract\n"
+        "    Predict extract\n"
         "      chat gpt-4o-mini"
     )
     assert telemetry.attributes("invoke_agent ReAct")[REASON] == "parse_error"
@@ -117,7 +117,7 @@ def test_an_agent_that_submits_says_so(telemetry: Recorded, native_lm: dspy.LM, 
     model_server.reply = in_turn([calls(ToolCall("search", {"query": "Nile"})), submit(answer="Africa")])
     result = dspy.ReActV2("question -> answer", tools=[search])(question="Where?")
     assert result.answer == "Africa"
-    step_name = "Predict question, history, tools -> next_thought, tool_calls"
+    step_name = "Predict react"
     assert telemetry.tree() == (
         "invoke_agent ReActV2\n"
         f"  {step_name}\n"

@@ -47,7 +47,7 @@ def test_attempts_have_their_index_and_reward_and_the_best_is_above(telemetry: R
         {"dspy.attempt.index": 2, "dspy.attempt.reward": 0.5},
     ]
     assert attempt_attributes(telemetry, "BestOfN") == [{"dspy.attempts.count": 3, "dspy.attempts.best_reward": 0.75}]
-    assert attempt_attributes(telemetry, "Predict question -> answer") == [{}, {}, {}]
+    assert attempt_attributes(telemetry, "Predict answer") == [{}, {}, {}]
     assert telemetry.attributes("BestOfN")["dspy.usage.lm_calls"] == 3
 
 
@@ -70,7 +70,7 @@ def test_the_copies_that_the_attempts_run_have_the_path_of_their_module(telemetr
     paths = [(span.name, attributes_of(span).get("dspy.module.path")) for span in telemetry.spans]
     attempt = [
         ("invoke_workflow Desk", "tries[0].module"),
-        ("Predict question -> answer", "tries[0].module.answer"),
+        ("Predict answer", "tries[0].module.answer"),
         ("chat gpt-4o-mini", None),
     ]
     assert paths == [("invoke_workflow Office", None), ("BestOfN", "tries[0]"), *attempt, *attempt]
@@ -109,7 +109,7 @@ def test_an_attempt_that_fails_has_no_reward_and_fails_nothing_else(
         "BestOfN\n"
         "  invoke_workflow Shaky [ERROR LookupError: not this time]\n"
         "  invoke_workflow Shaky\n"
-        "    Predict question -> answer\n"
+        "    Predict answer\n"
         "      chat gpt-4o-mini"
     )
     assert attempt_attributes(telemetry, "invoke_workflow Shaky") == [
@@ -227,9 +227,8 @@ def test_refine_shows_its_attempts_and_the_advice_between_them(telemetry: Record
     ]
     assert attempt_attributes(telemetry, "Predict OfferFeedback") == [{}, {}]
     assert attempt_attributes(telemetry, "Refine") == [{"dspy.attempts.count": 3, "dspy.attempts.best_reward": 0.5}]
-    assert {attributes_of(span).get("dspy.module.path") for span in telemetry.named("Predict question -> answer")} == {
-        "module.answer"
-    }
+    paths = {attributes_of(span).get("dspy.module.path") for span in telemetry.named("Predict answer")}
+    assert paths == {"module.answer"}
     assert [event.name for span in telemetry.spans for event in span.events] == []
 
 

@@ -29,14 +29,13 @@ def test_a_comparison_of_chains_is_one_tree(telemetry: Recorded, lm: dspy.LM) ->
             return self.compare(self.think(question=question).completions, question=question)
 
     Compare()(question="Where?")
-    signature = "question, reasoning_attempt_1, reasoning_attempt_2 -> rationale, answer"
     assert telemetry.tree() == (
         "invoke_workflow Compare\n"
-        "  ChainOfThought question -> answer\n"
-        "    Predict question -> reasoning, answer\n"
+        "  ChainOfThought think\n"
+        "    Predict think\n"
         "      chat gpt-4o-mini\n"
-        f"  MultiChainComparison {signature}\n"
-        f"    Predict {signature}\n"
+        "  MultiChainComparison compare\n"
+        "    Predict compare\n"
         "      chat gpt-4o-mini"
     )
 
@@ -64,20 +63,18 @@ def test_a_program_of_thought_shows_the_code_that_failed_and_its_retry(
 ) -> None:
     model_server.reply = writing("1 / 0", "SUBMIT({'answer': 42})")
     dspy.ProgramOfThought("question -> answer")(question="How many?")
-    thought = "ChainOfThought question"
-    predicted = "Predict question"
     assert telemetry.tree() == (
         "ProgramOfThought question -> answer\n"
-        f"  {thought} -> generated_code\n"
-        f"    {predicted} -> reasoning, generated_code\n"
+        "  ChainOfThought code_generate\n"
+        "    Predict code_generate\n"
         "      chat gpt-4o-mini\n"
         f"  {LOCAL} [ERROR {EXECUTION_ERROR}: ZeroDivisionError: division by zero]\n"
-        f"  {thought}, previous_code, error -> generated_code\n"
-        f"    {predicted}, previous_code, error -> reasoning, generated_code\n"
+        "  ChainOfThought code_regenerate\n"
+        "    Predict code_regenerate\n"
         "      chat gpt-4o-mini\n"
         "  execute_tool local_interpreter\n"
-        f"  {thought}, final_generated_code, code_output -> answer\n"
-        f"    {predicted}, final_generated_code, code_output -> reasoning, answer\n"
+        "  ChainOfThought generate_output\n"
+        "    Predict generate_output\n"
         "      chat gpt-4o-mini"
     )
 
@@ -109,7 +106,7 @@ def test_the_turns_of_a_conversation_are_a_tree_each(telemetry: Recorded, lm: ds
     for question in ("Where?", "When?"):
         prediction = talk(question=question, history=history)
         history.messages.append({"question": question, "answer": prediction.answer})
-    turn = "invoke_workflow Talk\n  Predict question, history -> answer\n    chat gpt-4o-mini"
+    turn = "invoke_workflow Talk\n  Predict answer\n    chat gpt-4o-mini"
     assert telemetry.tree() == f"{turn}\n{turn}"
     assert len(traces(telemetry.spans)) == 2
     first, second = (attributes_of(span) for span in telemetry.named("chat gpt-4o-mini"))

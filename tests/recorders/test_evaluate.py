@@ -80,7 +80,7 @@ def test_program_and_metric_of_each_example_are_below_its_span(
     example = (
         "  evaluate_example\n"
         "    invoke_workflow Geography\n"
-        "      Predict question -> answer\n"
+        "      Predict answer\n"
         "        chat gpt-4o-mini\n"
         "    Predict answer, wanted -> same\n"
         "      chat gpt-4o-mini"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from model_server import ModelServer
     from recorded import Recorded
 
-RLM_STEP = "Predict variables_info, repl_history, iteration -> reasoning, code"
+RLM_STEP = "Predict generate_action"
 
 
 class InlineInterpreter:

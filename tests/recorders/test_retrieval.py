@@ -153,10 +153,7 @@ def test_a_search_in_a_program_is_below_its_module(telemetry: Recorded, lm: dspy
     dspy.configure(rm=colbert)
     Answerer()(question="river?")
     assert telemetry.tree() == (
-        "invoke_workflow Answerer\n"
-        "  retrieval wiki17_abstracts\n"
-        "  Predict context, question -> answer\n"
-        "    chat gpt-4o-mini"
+        "invoke_workflow Answerer\n  retrieval wiki17_abstracts\n  Predict answer\n    chat gpt-4o-mini"
     )
 
 

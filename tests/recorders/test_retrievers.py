@@ -126,7 +126,7 @@ def test_the_embedding_of_the_query_is_below_the_search(
     assert telemetry.tree() == "embeddings letters"
     telemetry.clear()
     result = search("A cat sleeps?")
-    assert telemetry.tree() == "retrieval\n  Unbatchify\n    embeddings letters"
+    assert telemetry.tree() == "retrieval\n  embeddings letters"
     assert len({span.context.trace_id for span in telemetry.spans}) == 1
     assert telemetry.attributes("retrieval")["gen_ai.retrieval.top_k"] == 2
     assert documents(telemetry, "retrieval") == [

@@ -136,11 +136,11 @@ def test_an_exception_that_the_agent_survives_marks_the_tool_alone(
     dspy.ReAct("question -> answer", tools=[search], max_iters=1)(question="Where?")
     assert telemetry.tree() == (
         "invoke_agent ReAct\n"
-        "  Predict question, trajectory -> next_thought, next_tool_name, next_tool_args\n"
+        "  Predict react\n"
         "    chat gpt-4o-mini\n"
         "  execute_tool search [ERROR LookupError: nothing to look up]\n"
-        "  ChainOfThought question, trajectory -> answer\n"
-        "    Predict question, trajectory -> reasoning, answer\n"
+        "  ChainOfThought extract\n"
+        "    Predict extract\n"
         "      chat gpt-4o-mini"
     )
 

@@ -14,7 +14,7 @@ from recorded import attributes_of
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor, usage_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.sdk.trace import ReadableSpan
     from recorded import Recorded
@@ -44,6 +44,20 @@ def unbatchify() -> Iterator[Unbatchify]:
     made = Unbatchify(lambda batch: Answers()(questions=batch), max_batch_size=3, max_wait_time=10)
     yield made
     made.stop_event.set()
+
+
+@pytest.fixture
+def of_two() -> Iterator[Callable[[Callable[[list[Any]], list[Any]]], Unbatchify]]:
+    """Makes one for a function, which waits until it has two items."""
+    made: list[Unbatchify] = []
+
+    def make(function: Callable[[list[Any]], list[Any]]) -> Unbatchify:
+        made.append(Unbatchify(function, max_batch_size=2, max_wait_time=10))
+        return made[-1]
+
+    yield make
+    for unbatchify in made:
+        unbatchify.stop_event.set()
 
 
 def callers_of(span: ReadableSpan) -> set[int]:
@@ -96,13 +110,32 @@ def test_a_batch_of_one_trace_stays_in_it(telemetry: Recorded, lm: dspy.LM, unba
     assert telemetry.attributes("Parallel")["dspy.usage.lm_calls"] == 1
 
 
-def test_one_caller_alone_has_the_batch_in_its_tree(telemetry: Recorded, lm: dspy.LM) -> None:
+def test_what_is_done_for_one_caller_alone_is_in_its_tree_as_its_own(telemetry: Recorded, lm: dspy.LM) -> None:
     with (
         Unbatchify(lambda batch: Answers()(questions=batch), max_batch_size=1) as alone,
         telemetry.tracer_provider.get_tracer("app").start_as_current_span("request"),
     ):
         assert alone("a") == "a!"
-    assert telemetry.tree() == "request\n" + "\n".join(f"  {line}" for line in f"Unbatchify\n{ANSWERS}".splitlines())
+    assert telemetry.tree() == f"request\n{ANSWERS}"
+
+
+def test_its_usage_counts_for_that_caller(telemetry: Recorded, lm: dspy.LM) -> None:
+    with Unbatchify(lambda batch: Answers()(questions=batch), max_batch_size=1) as alone, usage_scope() as usage:
+
+        class Ask(dspy.Module):
+            def forward(self, question: str) -> str:
+                return str(alone(question))
+
+        assert Ask()(question="a") == "a!"
+        assert usage.lm_calls == 1
+    assert telemetry.attributes("invoke_workflow Ask")["dspy.usage.lm_calls"] == 1
+    assert len({span.context.trace_id for span in telemetry.spans}) == 1
+
+
+def test_callers_that_come_one_after_the_other_have_no_batch(telemetry: Recorded) -> None:
+    with Unbatchify(list, max_batch_size=8, max_wait_time=0.001) as waiting:
+        assert [waiting(letter) for letter in "abc"] == ["a", "b", "c"]
+    assert telemetry.spans == []
 
 
 def test_a_scope_around_callers_of_several_traces_counts_their_batch(
@@ -133,13 +166,28 @@ def test_a_scope_around_callers_of_several_traces_counts_their_batch(
     assert [usage.lm_calls for usage in scopes] == [0, 0, 0]
 
 
-def test_a_batch_that_fails_is_an_error_of_its_own_span(telemetry: Recorded) -> None:
-    def fail(batch: list[Any]) -> list[Any]:
-        raise ValueError(f"no answer to {batch}")
+def fail(batch: list[Any]) -> list[Any]:
+    raise ValueError(f"no answer to {batch}")
 
-    with Unbatchify(fail, max_batch_size=1) as failing, pytest.raises(ValueError, match="no answer"):
-        failing("a")
-    assert telemetry.tree() == "Unbatchify [ERROR ValueError: no answer to ['…']]"
+
+def test_a_batch_that_fails_is_an_error_of_its_own_span(telemetry: Recorded, of_two: Any) -> None:
+    failing = of_two(fail)
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(failing, letter) for letter in "ab"]
+        assert [type(call.exception()) for call in calls] == [ValueError, ValueError]
+    assert telemetry.tree() == "Unbatchify [ERROR ValueError: no answer to ['…', '…']]"
+
+
+def test_what_fails_for_one_caller_alone_is_that_callers_error(telemetry: Recorded) -> None:
+    with Unbatchify(fail, max_batch_size=1) as failing:
+
+        class Ask(dspy.Module):
+            def forward(self, question: str) -> str:
+                return str(failing(question))
+
+        with pytest.raises(ValueError, match="no answer"):
+            Ask()(question="a")
+    assert telemetry.tree() == "invoke_workflow Ask [ERROR ValueError: no answer to ['…']]"
 
 
 def test_the_function_of_an_unbatchify_is_handed_out_and_kept_as_it_was(telemetry: Recorded) -> None:
@@ -157,12 +205,11 @@ def test_the_function_of_an_unbatchify_is_handed_out_and_kept_as_it_was(telemetr
         assert doubling.batch_fn is list
         assert doubling(8) == 8
     assert "batch_fn" not in vars(Unbatchify)
-    assert [span.name for span in telemetry.spans] == ["Unbatchify"]
 
 
-def test_one_that_was_made_before_the_instrumentation_is_recorded_too(start_telemetry: Any) -> None:
-    with Unbatchify(list, max_batch_size=1) as earlier:
-        telemetry = start_telemetry()
-        assert earlier("a") == "a"
+def test_one_that_was_made_before_the_instrumentation_is_recorded_too(start_telemetry: Any, of_two: Any) -> None:
+    earlier, telemetry = of_two(list), start_telemetry()
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(earlier, "ab")) == ["a", "b"]
         assert threading.current_thread() is not earlier.worker_thread
     assert telemetry.tree() == "Unbatchify"

@@ -54,7 +54,7 @@ def test_by_default_each_example_is_a_trace_of_its_own(telemetry: Recorded, scri
     assert tree_of(example) == (
         "evaluate_example\n"
         "  invoke_workflow Sums\n"
-        "    Predict question -> answer\n"
+        "    Predict add\n"
         "      chat gpt-4o-mini\n"
         "  Predict claim -> verdict\n"
         "    chat gpt-4o-mini"
@@ -97,10 +97,7 @@ def test_nested_examples_are_in_the_trace_of_the_run(
     telemetry = start_telemetry()
     search()
     example = (
-        "\n      evaluate_example"
-        "\n        invoke_workflow Sums"
-        "\n          Predict question -> answer"
-        "\n            chat gpt-4o-mini"
+        "\n      evaluate_example\n        invoke_workflow Sums\n          Predict add\n            chat gpt-4o-mini"
     )
     evaluated = f"\n  optimize_trial full\n    evaluate is_right{example.replace('example', 'example x5', 1)}"
     assert outline(telemetry) == (

@@ -43,6 +43,8 @@ _NAME_STYLES: Final = {
     GenAiOperationNameValues.INVOKE_AGENT.value: "bold",
     GenAiOperationNameValues.INVOKE_WORKFLOW.value: "bold",
 }
+_SELF_EVIDENT: Final = (".module", ".predict")
+"""Where DSPy's own modules keep the module that does their work."""
 _INDEXES: Final = (DSPY_EXAMPLE_INDEX, _DSPY_ATTEMPT_INDEX, DSPY_OPTIMIZER_TRIAL)
 
 
@@ -145,16 +147,35 @@ def _name(node: Node, parent_path: str, *, is_root: bool) -> list[Part]:
     operation = str(attributes_of(node.span).get(GEN_AI_OPERATION_NAME, ""))
     style = "red" if node.error is not None else _NAME_STYLES.get(operation, "bold" if is_root else "")
     parts = [Part(tidy(node.span.name, _LONGEST_NAME), style)]
-    path = _path_of(node)
-    if path and path != parent_path:
-        # Below `first` the path `first.predict` is `.predict`: the tree says the rest.
-        shown = path.removeprefix(parent_path) if path.startswith(f"{parent_path}.") else path
-        parts.append(Part(f" ({tidy(shown, _LONGEST_NAME)})", "dim"))
+    place = _place_words(node, parent_path)
+    if place:
+        parts.append(Part(f" {tidy(place, _LONGEST_NAME)}", "dim"))
     for name in _INDEXES:
         index = number_of(node.span, name)
         if index is not None:
             parts.append(Part(f" #{index:.0f}", "dim"))
     return parts
+
+
+def _place_words(node: Node, parent_path: str) -> str:
+    """Return what the row has to say of the node's path: what neither the row above nor the span's name says."""
+    path, word = _path_of(node), node.span.name.partition(" ")[2]
+    if not path or path == parent_path:
+        return ""
+    # Below `first` the path `first.predict` is `.predict`: the tree says the rest.
+    is_below = path.startswith(f"{parent_path}.")
+    shown = path.removeprefix(parent_path) if is_below else path
+    if shown.removeprefix(".") == word or (is_below and shown in _SELF_EVIDENT and _ends_with(parent_path, word)):
+        return ""
+    # `Predict steps` at `steps[2]` is `Predict steps [2]`.
+    index = shown.removeprefix(".").removeprefix(word)
+    return index if word and index.startswith("[") else f"({shown})"
+
+
+def _ends_with(path: str, word: str) -> bool:
+    while path.endswith(_SELF_EVIDENT):
+        path = path.rpartition(".")[0]
+    return path.rpartition(".")[2].partition("[")[0] == word
 
 
 def _put_figures(row: Row, node: Node) -> None:

@@ -14,7 +14,7 @@ from ..weak import WeakIdentityMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Caller", "modules_below", "note_copy", "original_of", "path_of"]
+__all__ = ["Caller", "Location", "locate", "modules_below", "note_copy", "original_of"]
 
 
 class Caller(Protocol):
@@ -29,9 +29,24 @@ class Caller(Protocol):
         """The running module that called it."""
 
     @property
-    def path(self) -> str | None:
-        """Its own path."""
+    def location(self) -> Location:
+        """Where it stands itself."""
 
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where in a program a module stands."""
+
+    path: str | None = None
+    """Attribute path from the outermost running module, ``None`` for that one and where there is none."""
+    word: str | None = None
+    """The last name on the way that the program chose, without indexes and keys: one for each place in the code."""
+
+
+NOWHERE = Location()
+
+_SAY_NOTHING = frozenset({"module", "predict"})
+"""Attributes that DSPy's own modules keep the module in that does their work (``ChainOfThought``, ``BestOfN``)."""
 
 _Steps: TypeAlias = "tuple[Any, ...]"
 """Attribute names, and after the name of a list or dict the index or key in it."""
@@ -43,6 +58,7 @@ class _Place:
 
     path: str
     steps: _Steps
+    word: str | None
 
 
 ENTRIES_IN_ROW = 100
@@ -109,12 +125,12 @@ def original_of(module: object) -> object | None:
     return None if reference is None else reference()
 
 
-def path_of(module: Any, caller: Caller | None) -> str | None:
-    """Return the path of a module in the spelling of ``named_predictors()``, such as ``steps[0].predict``.
+def locate(module: Any, caller: Caller | None) -> Location:
+    """Return a module's path, spelled as ``named_predictors()`` does, such as ``steps[0].predict``, and its word.
 
     ``caller`` is the running module that calls it. A copy that stands nowhere has the path of the module it was made
-    from. ``None`` for the outermost module, and for one that is not an attribute of any running module (one made on
-    the way, for instance).
+    from. There is none for the outermost module, and for one that is not an attribute of any running module (one made
+    on the way, for instance); what stands below such a one has a word alone.
     """
     original = original_of(module)
     while caller is not None:
@@ -123,10 +139,11 @@ def path_of(module: Any, caller: Caller | None) -> str | None:
             place = _place_below(caller.instance, original)
         if place is not None:
             if caller.caller is None:
-                return place.path
-            return f"{caller.path}.{place.path}" if caller.path else None
+                return Location(place.path, place.word)
+            above = caller.location
+            return Location(f"{above.path}.{place.path}" if above.path else None, place.word or above.word)
         caller = caller.caller
-    return None
+    return NOWHERE
 
 
 def _place_below(root: Any, module: Any) -> _Place | None:
@@ -165,9 +182,10 @@ def _modules_below(root: Any, look: _Look) -> Iterator[tuple[Any, _Place]]:
     """Yield the modules below a module in the order and spelling of ``BaseModule.named_parameters``."""
     seen = {id(root)}
     # A stack, not a recursion: a program may be nested as deep as Python lets its calls be.
-    stack = [_items(root, "", (), look)]
+    stack: list[tuple[Iterator[tuple[Any, str, _Steps, str]], str | None]] = [(_items(root, "", (), look), None)]
     while stack and look.without_module < ATTRIBUTES_IN_ROW:
-        for item, path, steps in stack[-1]:
+        items, word_above = stack[-1]
+        for item, path, steps, name in items:
             if item is None:
                 look.without_module += 1
                 if look.without_module >= ATTRIBUTES_IN_ROW:
@@ -175,15 +193,15 @@ def _modules_below(root: Any, look: _Look) -> Iterator[tuple[Any, _Place]]:
             elif id(item) not in seen:
                 seen.add(id(item))
                 look.without_module = 0
-                place = _Place(encodable(path), steps)
-                yield item, place
-                stack.append(_items(item, f"{path}.", steps, look))
+                word = word_above if name in _SAY_NOTHING else encodable(name)
+                yield item, _Place(encodable(path), steps, word)
+                stack.append((_items(item, f"{path}.", steps, look), word))
                 break
         else:
             stack.pop()
 
 
-def _items(module: Any, prefix: str, steps: _Steps, look: _Look) -> Iterator[tuple[Any, str, _Steps]]:
+def _items(module: Any, prefix: str, steps: _Steps, look: _Look) -> Iterator[tuple[Any, str, _Steps, str]]:
     """Yield the modules in a module's attributes, and in lists, tuples and dicts among them; ``None`` for the rest."""
     # Nobody's own methods are called here. A thread that changes what is being looked at ends the look.
     with suppress(RuntimeError):
@@ -197,12 +215,12 @@ def _items(module: Any, prefix: str, steps: _Steps, look: _Look) -> Iterator[tup
             elif is_kind(value, dict):
                 entries, spelled = dict.items(value), "{}['{}']"
             else:
-                yield (value if _is_module(value) else None), prefix + name, (*steps, name)
+                yield (value if _is_module(value) else None), prefix + name, (*steps, name), name
                 continue
             with suppress(RuntimeError):
                 for key, item in look.through(entries):
-                    yield item, prefix + spelled.format(name, key), (*steps, name, key)
-            yield None, prefix, steps
+                    yield item, prefix + spelled.format(name, key), (*steps, name, key), name
+            yield None, prefix, steps, name
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .paths import path_of
+from .paths import Location, locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .agents import AgentRun
     from .attempts import Attempts
+    from .signatures import SignatureDescription
 
 __all__ = ["MAX_EXCHANGED", "UNKNOWN", "RunningModule"]
 
@@ -51,8 +52,7 @@ class RunningModule:
     exchanged: deque[Any] | None = None
     """What language models, tools and retrievers were given and answered latest inside an outermost module, for the
     text of an error not to quote it."""
-    _path: str | None = None
-    _located: bool = False
+    _location: Location | None = None
 
     def note_answer(self, response_id: str | None) -> None:
         """Note, at the outermost module, that a language model answered."""
@@ -68,12 +68,23 @@ class RunningModule:
         outermost.exchanged.append(values)
 
     @property
+    def location(self) -> Location:
+        """Where in the program it stands, looked for when it is first asked for."""
+        if self._location is None:
+            self._location = locate(self.instance, self.caller)
+        return self._location
+
+    @property
     def path(self) -> str | None:
         """Attribute path from the outermost running module, ``None`` for that one and where there is none."""
-        if not self._located:
-            self._path = path_of(self.instance, self.caller)
-            self._located = True
-        return self._path
+        return self.location.path
+
+    def label_of(self, signature: SignatureDescription) -> str:
+        """Return the words for a signature in a span's name: its own name, else those of the place where it is used.
+
+        Where the module stands in no program, the signature's text form.
+        """
+        return signature.name or self.location.word or signature.label
 
     @property
     def nearest_agent(self) -> AgentRun | None:

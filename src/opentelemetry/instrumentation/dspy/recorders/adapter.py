@@ -214,10 +214,11 @@ def _open(telemetry: Telemetry, active: ActiveCall) -> OpenSpan:
     adapter = active.adapter_call
     name = active.adapter_name or ""
     active.known = partial(conventional_names, active.module)
-    signature = None
+    signature, span_name = None, name
     if adapter is not None and _is_signature(adapter.signature):
         signature = describe(adapter.signature)
-    opened = open_span(telemetry.tracer, f"{name} {signature.label}" if signature else name, with_call(active))
+        span_name = f"{name} {adapter.module.label_of(signature) if adapter.module else signature.label}"
+    opened = open_span(telemetry.tracer, span_name, with_call(active))
     if opened.is_recording:
         attributes = opened.attributes
         attributes[semconv.DSPY_ADAPTER_NAME] = name

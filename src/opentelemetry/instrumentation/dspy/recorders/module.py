@@ -95,7 +95,9 @@ class ModuleRecorder:
     ) -> OpenModule:
         handler = self._telemetry.handler
         if module_class.kind is ModuleKind.BUILT_IN:
-            name = f"{module_class.name} {signature.label}" if signature else module_class.name
+            name = module_class.name
+            if signature is not None and active.module is not None:
+                name = f"{name} {active.module.label_of(signature)}"
             return open_span(self._telemetry.tracer, name, context)
         if module_class.kind is ModuleKind.AGENT:
             agent_name = _agent_name(module_class, signature)

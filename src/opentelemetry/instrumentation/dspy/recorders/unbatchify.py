@@ -13,7 +13,7 @@ from opentelemetry import context as context_api
 from .. import semconv
 from ..context import ActiveCall, current_call, with_call
 from ..locks import ForkSafeLock
-from ..spans import OpenSpan, open_span
+from ..spans import EnteredContext, OpenSpan, enter, open_span
 from ..telemetry import usage_attributes
 from ..usage import UsageScope, shared_scope
 from ..weak import WeakIdentityMap
@@ -110,8 +110,9 @@ class CallerRecording:
 
 
 class BatchRecorder:
-    """Makes one span of each batch, with links to the spans of its callers.
+    """Makes one span of each batch that serves several callers, with links to their spans.
 
+    What is done for one caller alone is a part of its own work, and needs no span to say so.
     A batch whose callers are all of one trace belongs to that trace too, below the first of them. Otherwise it has a
     trace of its own, and its language model calls count for what is around all of its callers, if anything is.
     """
@@ -128,6 +129,8 @@ class BatchRecorder:
         if not callers:
             return None
         active = _call_around(callers).inside(call)
+        if len(call.arguments[0]) == 1:
+            return BatchRecording(active, enter(with_call(active, callers[0].context)))
         context = with_call(active, callers[0].context if _in_one_trace(callers) else context_api.Context())
         opened = open_span(self._telemetry.tracer, SPAN_NAME, context, links=_links(callers))
         if opened.is_recording:
@@ -141,7 +144,7 @@ class BatchRecording:
 
     __slots__ = ("_active", "_opened")
 
-    def __init__(self, active: ActiveCall, opened: OpenSpan) -> None:
+    def __init__(self, active: ActiveCall, opened: OpenSpan | EnteredContext) -> None:
         self._active = active
         self._opened = opened
 
@@ -155,7 +158,8 @@ class BatchRecording:
 
     def _end(self, error: BaseException | None) -> None:
         try:
-            if self._opened.is_recording and self._active.scope is not None:
+            is_span = isinstance(self._opened, OpenSpan) and self._opened.is_recording
+            if is_span and self._active.scope is not None:
                 self._opened.attributes.update(usage_attributes(self._active.scope))
         finally:
             self._opened.end(error)
