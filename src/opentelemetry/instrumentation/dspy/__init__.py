@@ -24,13 +24,22 @@ from wrapt import register_post_import_hook
 from .application import telemetry_context, usage_scope
 from .arguments import check_arguments
 from .config import Options
+from .feedback import record_feedback, send_feedback_to
 from .openinference import OpenInferenceMirror
 from .package import _instruments
 from .patching import Patcher
 from .peers import warn_of_peers
-from .programs.predictions import span_context_of
+from .programs.predictions import span_context_of, trace_id_of
 from .redaction import Redaction
-from .seams import executed_tool_calls, interpreter_finders, litellm_views, mcp_sessions, seams, thread_pools
+from .seams import (
+    executed_tool_calls,
+    interpreter_finders,
+    litellm_views,
+    mcp_sessions,
+    prediction_copies,
+    seams,
+    thread_pools,
+)
 from .telemetry import Telemetry
 from .tracers import CallTracerProvider
 from .usage import Usage, UsageScope
@@ -48,8 +57,10 @@ __all__ = [
     "Usage",
     "UsageScope",
     "__version__",
+    "record_feedback",
     "span_context_of",
     "telemetry_context",
+    "trace_id_of",
     "usage_scope",
 ]
 
@@ -124,11 +135,13 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             logger_provider=kwargs.get("logger_provider"),
             completion_hook=kwargs.get("completion_hook"),
         )
+        send_feedback_to(telemetry)
         warn_of_peers()
         _show_running_calls(kwargs.get("tracer_provider"))
         self._patcher = Patcher(lambda patcher: _apply(patcher, telemetry))
 
     def _uninstrument(self, **kwargs: Any) -> None:
+        send_feedback_to(None)
         if self._patcher is not None:
             self._patcher.remove()
         self._patcher = self._redaction = None
@@ -147,4 +160,4 @@ def _show_running_calls(tracer_provider: TracerProvider | None) -> None:
 
 def _apply(patcher: Patcher, telemetry: Telemetry) -> None:
     patcher.apply([*seams(telemetry), *interpreter_finders(telemetry, patcher), *mcp_sessions(patcher)])
-    patcher.replace([*thread_pools(), *litellm_views(), *executed_tool_calls(telemetry, patcher)])
+    patcher.replace([*thread_pools(), *litellm_views(), *executed_tool_calls(telemetry, patcher), *prediction_copies()])

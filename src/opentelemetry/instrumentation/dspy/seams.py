@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .language_models.litellm_replies import ObservedLiteLLM, observed_getter
 from .patching import Replacement, Seam
+from .programs.prediction_copies import copying_methods
 from .programs.tool_calls import with_own_lookup
 from .recorders.adapter import AdapterRecorder, ParseRecorder, PromptRecorder, SchemaRecorder
 from .recorders.attempts import CopyRecorder, RewardRecorder
@@ -128,6 +129,16 @@ def executed_tool_calls(telemetry: Telemetry, patcher: Patcher) -> list[Replacem
     patcher.wrap_found(tool_call, "execute", ToolCallRecorder(telemetry))
     traced = vars(tool_call)["execute"]
     return [Replacement(f"{module}:ToolCalls.ToolCall", "execute", traced, with_own_lookup(traced))]
+
+
+def prediction_copies() -> list[Replacement]:
+    """Return what makes copies of predictions: the constructor, and what the module ``copy`` asks for."""
+    module = "dspy.primitives.prediction"
+    prediction = importlib.import_module(module).Prediction
+    return [
+        Replacement(f"{module}:Prediction", name, vars(prediction).get(name), method)
+        for name, method in copying_methods(prediction).items()
+    ]
 
 
 def mcp_sessions(patcher: Patcher) -> list[Seam]:

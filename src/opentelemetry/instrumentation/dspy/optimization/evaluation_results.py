@@ -7,22 +7,10 @@ import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import LogRecord
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
-    GEN_AI_EVALUATION_EXPLANATION,
-    GEN_AI_EVALUATION_NAME,
-    GEN_AI_EVALUATION_SCORE_LABEL,
-    GEN_AI_EVALUATION_SCORE_VALUE,
-    GEN_AI_RESPONSE_ID,
-)
-from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.trace import NonRecordingSpan, set_span_in_context
-from opentelemetry.util.genai.utils import fq_exception_type
-
 from .. import semconv
+from ..evaluation_events import emit_evaluation
 from ..programs.answers import answer_fields
-from ..programs.module_classes import ModuleKind, classify
-from ..programs.predictions import span_context_of, without_trace
+from ..programs.predictions import Origin, origin_of, span_context_of, without_trace
 from ..programs.running_modules import UNKNOWN, RunningModule
 from ..reading import read, text_of_name
 from .scores import Score, score_of
@@ -91,25 +79,10 @@ def emit_result(
 
     Where that span is none of a GenAI operation the response is named, if there is one alone that it can be about.
     """
-    score = outcome.score
-    attributes: dict[str, AttributeValue] = {GEN_AI_EVALUATION_NAME: name}
-    if score.value is not None:
-        attributes[GEN_AI_EVALUATION_SCORE_VALUE] = score.value
-    if score.label is not None:
-        attributes[GEN_AI_EVALUATION_SCORE_LABEL] = telemetry.content.word(score.label, "output")
-    if score.explanation is not None and telemetry.content.on_events:
-        attributes[GEN_AI_EVALUATION_EXPLANATION] = telemetry.content.text(score.explanation, "output")
-    if outcome.error is not None:
-        attributes[ERROR_TYPE] = fq_exception_type(outcome.error)
-    span_context = span_context_of(outcome.prediction)
+    origin = origin_of(outcome.prediction)
     if program_run is not None and program_run.span is not None:
-        span_context = program_run.span.get_span_context()
-        is_operation = classify(type(program_run.instance)).kind is not ModuleKind.BUILT_IN
-        if not is_operation and program_run.answers == 1 and program_run.response_id is not None:
-            attributes[GEN_AI_RESPONSE_ID] = program_run.response_id
-    context = None if span_context is None else set_span_in_context(NonRecordingSpan(span_context))
-    event = LogRecord(event_name=semconv.EVENT_GEN_AI_EVALUATION_RESULT, context=context, attributes=attributes)
-    telemetry.logger.emit(event)
+        origin = Origin(program_run.span.get_span_context(), program_run.response_id_of_result)
+    emit_evaluation(telemetry, name, outcome.score, origin, outcome.error)
 
 
 def content_of_result(

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import format_trace_id
 
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
-__all__ = ["remember_span", "span_context_of", "without_trace"]
+__all__ = [
+    "Origin",
+    "note_copy_of",
+    "origin_of",
+    "remember_span",
+    "span_context_of",
+    "trace_id_of",
+    "without_trace",
+]
 
-_spans: WeakIdentityMap[SpanContext] = WeakIdentityMap()
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The call that a prediction came from."""
+
+    span_context: SpanContext
+    response_id: str | None = None
+    """Of the one reply that the prediction is made of, where its span is none of a GenAI operation."""
 
 
-def remember_span(result: object, span_context: SpanContext) -> None:
+_origins: WeakIdentityMap[Origin] = WeakIdentityMap()
+
+
+def remember_span(result: object, span_context: SpanContext, response_id: str | None = None) -> None:
     """Note the span of the module call that returned this object; the outermost module to return it comes last."""
     if not span_context.is_valid or result is None:
         return
-    _spans.set(result, span_context)
+    origin = Origin(span_context, response_id)
+    _origins.set(result, origin)
     if isinstance(result, tuple) and result:
         # Under trace capture, as in GEPA and the finetuning optimizers, a call returns its prediction and its trace.
-        _spans.set(result[0], span_context)
+        _origins.set(result[0], origin)
+
+
+def note_copy_of(copied: object, prediction: object) -> None:
+    """Note that an object is a copy of another: it came from the same call."""
+    origin = _origins.get(prediction)
+    if origin is not None and copied is not prediction:
+        _origins.set(copied, origin)
+
+
+def origin_of(prediction: object) -> Origin | None:
+    """Return the call that a prediction, or what it is a copy of, came from."""
+    return _origins.get(prediction)
 
 
 def without_trace(result: Any) -> Any:
@@ -39,9 +73,22 @@ def without_trace(result: Any) -> Any:
 
 
 def span_context_of(prediction: object) -> SpanContext | None:
-    """Return the ``SpanContext`` of the module call that produced a prediction.
+    """Return the ``SpanContext`` of the module call that produced a prediction, or the one that it is a copy of.
 
     Where several nested modules returned the same object it is the outermost one's: the call that the application
-    made. ``None`` for what no instrumented module returned, and for copies and unpickled predictions.
+    made. Copies are those of ``copy.copy``, ``copy.deepcopy``, ``prediction.copy()``, ``prediction.without()`` and
+    ``Prediction(prediction)``. ``None`` for what no instrumented module returned, and for what only has the same
+    content: unpickled predictions, and predictions that are made of the fields of others. A ``SpanContext`` can be
+    pickled beside its prediction.
     """
-    return _spans.get(prediction)
+    origin = _origins.get(prediction)
+    return None if origin is None else origin.span_context
+
+
+def trace_id_of(prediction: object) -> str | None:
+    """Return the id of the trace in which a prediction was made, 32 hexadecimal digits, as backends show it.
+
+    ``None`` where ``span_context_of`` knows of no span.
+    """
+    origin = _origins.get(prediction)
+    return None if origin is None else format_trace_id(origin.span_context.trace_id)

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .module_classes import ModuleKind, classify
 from .paths import Location, locate
 
 if TYPE_CHECKING:
@@ -59,6 +60,15 @@ class RunningModule:
         outermost = self.outermost
         outermost.answers += 1
         outermost.response_id = response_id
+
+    @property
+    def response_id_of_result(self) -> str | None:
+        """The id of the one response that the result of an outermost module can be about.
+
+        ``None`` for workflows and agents, whose spans are those of GenAI operations and name themselves.
+        """
+        is_operation = classify(type(self.instance)).kind is not ModuleKind.BUILT_IN
+        return None if is_operation or self.answers != 1 else self.response_id
 
     def remember(self, *values: Any) -> None:
         """Note what a call inside was given and what it answered, at the outermost module."""

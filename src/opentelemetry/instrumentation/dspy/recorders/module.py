@@ -165,7 +165,9 @@ class ModuleRecording:
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
         try:
-            remember_span(result, self._opened.span.get_span_context())
+            module = self._active.module
+            response_id = None if module is None else module.response_id_of_result
+            remember_span(result, self._opened.span.get_span_context(), response_id)
             self._note_for_agents(result)
             module = self._active.module
             if module is not None and module.caller is not None:

@@ -1,0 +1,178 @@
+"""What a person says of an answer: ``record_feedback``, in the process that answered or in another one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from numbers import Real
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import SpanContext
+
+from .complaints import without_text
+from .encodable import encodable
+from .evaluation_events import emit_evaluation
+from .optimization.scores import MAX_LABEL_LENGTH, Score, score_of
+from .programs.predictions import Origin, origin_of
+from .span_ids import span_context_from_ids, span_context_from_traceparent
+
+if TYPE_CHECKING:
+    from .telemetry import Telemetry
+
+__all__ = ["record_feedback", "send_feedback_to"]
+
+_logger = logging.getLogger(__name__)
+
+FeedbackValue: TypeAlias = float | bool | None
+"""True is 1 and false is 0; ``None`` where a label alone says it."""
+
+
+class _Missing:
+    """Stands for an argument that was not given."""
+
+
+_MISSING = _Missing()
+
+
+class _Receiver:
+    """Where feedback goes while DSPy is instrumented, and what was said about that so far."""
+
+    __slots__ = ("complained", "telemetry")
+
+    def __init__(self, telemetry: Telemetry | None) -> None:
+        self.telemetry = telemetry
+        self.complained: set[object] = set()
+
+    def complain(self, what: object, message: str, error: Exception | None = None) -> None:
+        """Log a line, once for each thing to complain about."""
+        if what in self.complained:
+            return
+        self.complained.add(what)
+        # The application's logging may raise as well, from a filter or a handler.
+        with contextlib.suppress(Exception):
+            _logger.warning(message, exc_info=None if error is None else without_text(error))
+
+
+_receiver = _Receiver(None)
+
+
+def send_feedback_to(telemetry: Telemetry | None) -> None:
+    """Send feedback there from now on; nowhere if there is nothing."""
+    global _receiver
+    _receiver = _Receiver(telemetry)
+
+
+@overload
+def record_feedback(
+    prediction: object,
+    name: str,
+    value: FeedbackValue = None,
+    *,
+    label: str | None = None,
+    explanation: str | None = None,
+) -> bool: ...
+
+
+@overload
+def record_feedback(
+    *,
+    trace_id: str | int,
+    span_id: str | int,
+    name: str,
+    value: FeedbackValue = None,
+    label: str | None = None,
+    explanation: str | None = None,
+) -> bool: ...
+
+
+def record_feedback(
+    prediction: object = _MISSING,
+    name: Any = _MISSING,
+    value: FeedbackValue = None,
+    *,
+    label: str | None = None,
+    explanation: str | None = None,
+    trace_id: str | int | None = None,
+    span_id: str | int | None = None,
+) -> bool:
+    """Record what a person says of an answer, as the event ``gen_ai.evaluation.result`` on the span that produced it.
+
+    ``prediction`` is what the program returned or a copy of it; in another process its ``SpanContext``, a W3C
+    ``traceparent``, or ``trace_id`` and ``span_id`` in its place: 32 and 16 hexadecimal digits, or numbers. ``name``
+    says what is judged (``helpful``), ``value`` and ``label`` how: a finite number, true or false, or a word alone.
+    ``explanation`` is content, recorded where content is, and passes the redaction as a text of kind ``output``.
+
+    Returns whether the event was emitted. It is not where DSPy is not instrumented, and where nothing is known of the
+    prediction, which is logged once. Raises ``TypeError`` and ``ValueError`` for arguments that cannot be right, and
+    nothing else.
+    """
+    name, score = _name(name), _score(value, label, explanation)
+    origin = _origin(prediction, trace_id, span_id)
+    receiver = _receiver
+    if receiver.telemetry is None or not is_instrumentation_enabled():
+        return False
+    if origin is None:
+        receiver.complain(
+            None,
+            "record_feedback() was given a prediction that no instrumented call returned, and records nothing. A "
+            "prediction that was pickled, or made of the fields of another, is not known: keep span_context_of() of "
+            "the one that the call returned. This is not logged again.",
+        )
+        return False
+    try:
+        emit_evaluation(receiver.telemetry, name, score, origin)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong here is ours, or a logger provider's
+        receiver.complain(
+            type(error), "Feedback could not be recorded. Further failures of this kind are not logged.", error
+        )
+        return False
+    return True
+
+
+def _name(name: object) -> str:
+    if isinstance(name, _Missing):
+        raise TypeError('record_feedback() needs a name of what is judged, such as "helpful".')
+    if not isinstance(name, str):
+        raise TypeError(f"name= takes a text, not {type(name).__name__}.")
+    if not name.strip():
+        raise ValueError('name= must not be empty: it says what is judged, such as "helpful".')
+    return encodable(name)
+
+
+def _score(value: object, label: object, explanation: object) -> Score:
+    for argument, text in (("label", label), ("explanation", explanation)):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"{argument}= takes a text, not {type(text).__name__}.")
+    word = label[:MAX_LABEL_LENGTH] if isinstance(label, str) and label else None
+    reason = explanation if isinstance(explanation, str) else None
+    if value is None:
+        if word is None:
+            raise ValueError("record_feedback() needs a value, a label, or both.")
+        return Score(None, word, reason)
+    score = score_of(value)
+    is_boolean = score.label is not None and not isinstance(value, str)
+    if not is_boolean and not isinstance(value, Real):
+        raise TypeError(f"value= takes a number, true or false, not {type(value).__name__}; a word is a label.")
+    if score.value is None:
+        raise ValueError(f"value= takes a finite number, not {value!r:.60}.")
+    return Score(score.value, word or score.label, reason)
+
+
+def _origin(prediction: object, trace_id: object, span_id: object) -> Origin | None:
+    by_ids = trace_id is not None or span_id is not None
+    if by_ids and (trace_id is None or span_id is None):
+        raise TypeError("A span is told by both trace_id= and span_id=.")
+    if by_ids and not isinstance(prediction, _Missing):
+        raise TypeError("record_feedback() takes a prediction, or trace_id= and span_id=, and not both.")
+    if by_ids:
+        return Origin(span_context_from_ids(trace_id, span_id))
+    if isinstance(prediction, _Missing):
+        raise TypeError("record_feedback() takes a prediction, or trace_id= and span_id= in its place.")
+    if isinstance(prediction, str):
+        return Origin(span_context_from_traceparent(prediction))
+    if isinstance(prediction, SpanContext):
+        if not prediction.is_valid:
+            raise ValueError("The SpanContext is that of no span: an id in it is zero.")
+        return Origin(prediction)
+    return origin_of(prediction)
