@@ -1,6 +1,6 @@
 """How large a MIPROv2 run of 3,200 language model calls is in telemetry, and whether all of it can be found.
 
-    python benchmarks/optimizer_run.py [linked|nested|none] [calls]
+    python benchmarks/optimizer_run.py [auto|linked|nested|none] [calls]
 
 The model is a custom class of DSPy's that answers in process, so the run takes seconds and every number is the same
 each time. It prints the figures, and fails where the run's trace has 500 spans or more (``linked``), where an example

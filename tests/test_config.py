@@ -27,7 +27,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_without_variables_everything_has_its_default(caplog: pytest.LogCaptureFixture) -> None:
     options = Options.read(environment={"PATH": "/bin", "OTEL_SERVICE_NAME": "shop"})
-    assert options == Options(content_max_length=16_384, optimizer_traces="linked", adapter_spans=False, redact=None)
+    assert options == Options(content_max_length=16_384, optimizer_traces="auto", adapter_spans=False, redact=None)
     assert warnings(caplog) == []
 
 
@@ -59,8 +59,8 @@ def test_a_wrong_length_is_named_with_what_is_right_and_the_default_is_used(
 def test_a_wrong_choice_is_named_with_the_right_ones_and_the_default_is_used(caplog: pytest.LogCaptureFixture) -> None:
     assert read(OPTIMIZER_TRACES="all") == Options()
     assert warnings(caplog) == [
-        "OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES='all' is not valid: it takes one of linked, nested, none. "
-        "The default, linked, is used."
+        "OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES='all' is not valid: it takes one of auto, linked, nested, none. "
+        "The default, auto, is used."
     ]
 
 

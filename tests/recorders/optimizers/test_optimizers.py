@@ -42,9 +42,16 @@ _ran: dict[str, Ran] = {}
 
 
 @pytest.fixture
-def ran(run: Run, start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer) -> Ran:
+def ran(
+    run: Run,
+    start_telemetry: StartTelemetry,
+    monkeypatch: pytest.MonkeyPatch,
+    lm: dspy.LM,
+    model_server: ModelServer,
+) -> Ran:
     """A run with instrumentation; each optimizer runs once for all the tests that only read."""
     if run.name not in _ran:
+        monkeypatch.setenv("OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES", "linked")
         telemetry = start_telemetry()
         program = compiled(run, model_server)
         DSPyInstrumentor().uninstrument()

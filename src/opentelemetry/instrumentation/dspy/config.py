@@ -42,13 +42,16 @@ DEFAULT_CONTENT_MAX_LENGTH = 16_384
 ADAPTER_SPANS = PREFIX + "ADAPTER_SPANS"
 """Environment variable: ``true`` makes a span of each adapter call, ``false`` does not."""
 
-OptimizerTraces: TypeAlias = Literal["linked", "nested", "none"]
-"""Where the examples of an optimizer run go: to traces of their own, into the run's trace, or nowhere."""
+OptimizerTraces: TypeAlias = Literal["auto", "linked", "nested", "none"]
+"""Where the examples of an optimizer run go: to traces of their own, into the run's trace, or nowhere.
+
+``auto``: those of the first trials into the run's trace, as many as a page can open; then to traces of their own.
+"""
 
 OPTIMIZER_TRACES = PREFIX + "OPTIMIZER_TRACES"
-"""Environment variable: ``linked``, ``nested`` or ``none``."""
+"""Environment variable: ``auto``, ``linked``, ``nested`` or ``none``."""
 
-DEFAULT_OPTIMIZER_TRACES: OptimizerTraces = "linked"
+DEFAULT_OPTIMIZER_TRACES: OptimizerTraces = "auto"
 
 _OPTIMIZER_TRACES_CHOICES: tuple[OptimizerTraces, ...] = get_args(OptimizerTraces)
 

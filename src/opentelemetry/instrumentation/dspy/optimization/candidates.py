@@ -117,6 +117,7 @@ class Candidates:
             trial.context,
             # The trajectories visit an example once for each model.
             repeats=self.kind == "bootstrap",
+            size=len(candidate.examples),
         )
         evaluation.number(candidate.examples[: len({id(example) for example in candidate.examples})])
 

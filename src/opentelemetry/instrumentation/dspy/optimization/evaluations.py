@@ -32,7 +32,7 @@ from .evaluation_results import (
     record_score,
 )
 from .example_calls import ExampleCalls
-from .optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerTrial
+from .optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun, OptimizerTrial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,11 +64,15 @@ class Evaluation:
     """Whether each example is given a copy of the program."""
     repeats: bool = False
     """Whether an example may run several times without being a straggler."""
+    size: int | None = None
+    """How often an example will run, where it is known and not the number of the examples."""
     after_each: Callable[[], None] | None = None
     """Called when an example has ended."""
     failures: set[int] = field(default_factory=set)
     scores: list[float] = field(default_factory=list)
     name: str = field(init=False)
+    _nests: bool | None = None
+    """Whether its examples go into the trace of the optimizer run, once that is decided for all of them."""
     _positions: dict[int, list[int]] = field(default_factory=dict)
     _started: set[int] = field(default_factory=set)
     _lock: ForkSafeLock = field(default_factory=ForkSafeLock, repr=False)
@@ -86,6 +90,19 @@ class Evaluation:
         """Take note of the order of the examples."""
         for position, example in enumerate(examples):
             self._positions.setdefault(id(example), []).append(position)
+
+    def nests_in(self, run: OptimizerRun) -> bool:
+        """Return whether the next example goes into the trace of an optimizer run: all of them, or none.
+
+        How many answers a round of bootstrapping asks for nobody knows before: it is decided for each.
+        """
+        size = sum(map(len, self._positions.values())) if self.size is None and not self.repeats else self.size
+        if not size:
+            return run.nests(1)
+        with self._lock:
+            if self._nests is None:
+                self._nests = run.nests(size)
+            return self._nests
 
     def start(self, example: object) -> tuple[int | None, bool]:
         """Return the place of an example in the data and whether it had run before.
@@ -161,9 +178,9 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
         program = evaluation.program if program is None else program
         here = ExamplePlace(program, evaluation.metric, evaluation.is_copied)
         active.optimizer = OptimizerPlace(place.run, place.trial, here)
-        if place.example is None and place.run.traces != "nested":
+        if place.example is None and not evaluation.nests_in(place.run):
             trial = place.trial
-            context = _outside(context) if place.run.traces == "linked" else _unsampled(context)
+            context = _unsampled(context) if place.run.traces == "none" else _outside(context)
     links = [] if trial is None else [Link(trial.span.get_span_context(), _trial_attributes(trial))]
     active.example_calls = calls = ExampleCalls()
     active.known = partial(_known_at_start, evaluation, position)

@@ -36,6 +36,9 @@ TrialKind: TypeAlias = Literal["full", "minibatch", "bootstrap", "reflection", "
 
 TRIAL = "optimize_trial"
 
+MAX_NESTED_EXAMPLES = 200
+"""Examples that ``auto`` leaves in the trace of a run: with some ten spans each, as many as a trace view can open."""
+
 MAX_LINKS = 128
 """Links that the SDK keeps of a span by default; those that come later push out the first."""
 
@@ -59,6 +62,7 @@ class OptimizerRun:
     """Evaluations that the optimizer made by itself, without ``dspy.Evaluate``."""
     roles: dict[Role, UsageScope] = field(init=False)
     _trials: int = 0
+    _nested_left: int = MAX_NESTED_EXAMPLES
     _best_whole: float | None = None
     _best_part: float | None = None
     lock: ForkSafeLock = field(default_factory=ForkSafeLock, repr=False)
@@ -81,6 +85,21 @@ class OptimizerRun:
     def best_score(self) -> float | None:
         """The best score of an evaluation in full; before there is one, the best of a minibatch."""
         return self._best_part if self._best_whole is None else self._best_whole
+
+    def nests(self, examples: int) -> bool:
+        """Return whether so many examples go into the trace of the run, all of them or none.
+
+        Where ``auto`` has no room left for some, none that come later go there either: the first ones are there.
+        Runs inside of a run share its room.
+        """
+        if self.traces != "auto":
+            return self.traces == "nested"
+        if self.parent is not None and self.parent.traces == "auto":
+            return self.parent.nests(examples)
+        with self.lock:
+            has_room = examples <= self._nested_left
+            self._nested_left = self._nested_left - examples if has_room else 0
+        return has_room
 
     def next_trial(self) -> int:
         """Return the number of a new trial, from 0."""

@@ -137,7 +137,7 @@ class JudgeRecording:
 def _traces(parent: ActiveCall, traces: OptimizerTraces) -> OptimizerTraces:
     """Return where the run's examples go: what a program compiles while it answers stays in the answer's trace."""
     is_inside = parent.module is not None or (parent.optimizer is not None and parent.optimizer.example is not None)
-    return "nested" if is_inside and traces == "linked" else traces
+    return "nested" if is_inside and traces in ("auto", "linked") else traces
 
 
 def _describe(opened: OpenSpan, run: OptimizerRun, arguments: Mapping[str, Any]) -> None:
