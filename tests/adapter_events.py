@@ -37,7 +37,8 @@ def replying(*texts: str) -> Callable[[Request], Reply]:
 
 
 def events(telemetry: Recorded, name: str = PREDICT) -> list[tuple[str, dict[str, Any]]]:
-    return [(event.name, dict(event.attributes or {})) for event in telemetry.span(name).events]
+    found = [(event.name, dict(event.attributes or {})) for event in telemetry.span(name).events]
+    return [event for event in found if event[0] != "exception"]
 
 
 def parse_error(adapter: str, error_type: str = PARSE_ERROR) -> tuple[str, dict[str, Any]]:

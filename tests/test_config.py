@@ -95,6 +95,7 @@ def test_an_unknown_variable_is_named_with_those_that_there_are(caplog: pytest.L
                 "OPENINFERENCE",
                 "OPTIMIZER_TRACES",
                 "REDACT",
+                "STACK_TRACES",
             )
         )
         + "."

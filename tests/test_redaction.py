@@ -163,7 +163,8 @@ def test_what_remains_of_an_error_passes_the_redaction_too(start_telemetry: Star
     with pytest.raises(RuntimeError):
         Failing()()
     assert telemetry.span("invoke_workflow Failing").status.description == "gate [number] is closed"
-    assert seen == ["error"]
+    # The message, and the stack.
+    assert seen == ["error", "error"]
 
 
 @pytest.mark.complaints

@@ -21,6 +21,7 @@ __all__ = [
     "OPENINFERENCE",
     "OPTIMIZER_TRACES",
     "REDACT",
+    "STACK_TRACES",
     "OptimizerTraces",
     "Options",
     "Redact",
@@ -61,6 +62,9 @@ ERROR_MESSAGES = PREFIX + "ERROR_MESSAGES"
 OPENINFERENCE = PREFIX + "OPENINFERENCE"
 """Environment variable: ``true`` adds the words of OpenInference to every span, for Phoenix, Arize and MLflow."""
 
+STACK_TRACES = PREFIX + "STACK_TRACES"
+"""Environment variable: ``false`` leaves out the events that tell where an exception came up."""
+
 REDACT = PREFIX + "REDACT"
 """Environment variable: ``package.module:function``, a function that sees each text before it is recorded."""
 
@@ -80,6 +84,7 @@ _KNOWN = (
     OPENINFERENCE,
     OPTIMIZER_TRACES,
     REDACT,
+    STACK_TRACES,
 )
 
 
@@ -97,6 +102,8 @@ class Options:
     """Whether spans tell the texts of exceptions, and not their types alone."""
     openinference: bool = False
     """Whether spans say what they tell in OpenInference's words too."""
+    stack_traces: bool = True
+    """Whether the span that an exception ended first, and a log event, tell its stack."""
     redact: Redact | None = None
     """Called with every text and its kind before it is recorded."""
     redact_name: str | None = None
@@ -122,6 +129,7 @@ class Options:
             adapter_spans=_switch(variables, ADAPTER_SPANS),
             error_messages=_switch(variables, ERROR_MESSAGES, default=True),
             openinference=_switch(variables, OPENINFERENCE) if openinference is None else openinference,
+            stack_traces=_switch(variables, STACK_TRACES, default=True),
             redact=redact,
             redact_name=variables.get(REDACT, "").strip() or None,
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .optimization.evaluations import Evaluation
     from .optimization.example_calls import ExampleCalls
     from .optimization.optimizer_runs import OptimizerPlace
+    from .passing_errors import PassingErrors
     from .programs.adapter_calls import AdapterCall
     from .programs.running_modules import RunningModule
     from .retrieving.embedding_calls import EmbeddingCall
@@ -65,6 +66,8 @@ class ActiveCall:
     optimizer: OptimizerPlace | None = None
     told: ToldErrors | None = None
     """What was told so far of the exceptions that came up inside the outermost call."""
+    errors: PassingErrors | None = None
+    """What came out of the calls inside the innermost call that has a recording span."""
     example_calls: ExampleCalls | None = None
     """What runs in the example that the call lies in."""
     adapter_call: AdapterCall | None = None
@@ -128,6 +131,7 @@ class ActiveCall:
             self.evaluation,
             self.optimizer,
             self.told or ToldErrors(),
+            self.errors,
             self.example_calls,
             block=self.block,
         )

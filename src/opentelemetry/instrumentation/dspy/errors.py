@@ -18,7 +18,9 @@ from .error_texts.known_values import (
     without_credentials,
 )
 from .error_texts.quotations import without_values
-from .error_texts.rewriting import text_of, without_content
+from .error_texts.rewriting import text_of, without_content, without_literals
+from .error_texts.stacks import StackTexts, stack_of
+from .reading import read
 from .secrets import without_secrets
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from .redaction import Redaction
 
-__all__ = ["ErrorTexts", "Surroundings", "ToldErrors", "message_of", "tell_errors_by"]
+__all__ = ["ErrorTexts", "Surroundings", "ToldErrors", "message_of", "stack_text_of", "tell_errors_by"]
 
 MAX_LENGTH = 4_096
 """Characters of a message."""
@@ -92,21 +94,38 @@ class ErrorTexts:
     """Whether they may quote content."""
     redaction: Redaction | None = None
     """Sees what remains of each text."""
+    max_stack_length: int = 16_384
+    """Characters of a stack."""
 
     def of(self, error: BaseException, around: Surroundings) -> str:
         """Return the message of an exception, bounded, and as a text that OTLP can carry."""
         if not self.are_told:
             return ""
         text = text_of(error) if self.with_content() else self._without_content(error, around)
-        credentials = [text for settings in around.settings for text in credentials_in(settings)]
-        if around.told is not None:
-            credentials = around.told.credentials(credentials)
-        text = without_secrets(without_credentials(text[: 4 * MAX_LENGTH], [*credentials, *environment_credentials()]))
-        if self.redaction is not None and text:
-            text = self.redaction.text(text, "error")
+        text = self._cleaned(text[: 4 * MAX_LENGTH], around)
         if len(text) > MAX_LENGTH:
             text = f"{text[:MAX_LENGTH]}… [{len(text) - MAX_LENGTH} more characters]"
         return encodable(text)
+
+    def stack_of(self, error: BaseException, around: Surroundings) -> str:
+        """Return the stack of an exception, bounded; while content is off it has frames and no messages."""
+        with_content = self.with_content()
+        texts = StackTexts(
+            message=_message_in_stack if with_content and self.are_told else lambda _: "",
+            lines=(lambda lines: lines) if with_content else lambda lines: _without_quotations(lines, around),
+            reads_generated=with_content,
+        )
+        text = self._cleaned(stack_of(error, texts, self.max_stack_length), around)
+        if len(text) > self.max_stack_length:  # of what the redaction has made longer
+            text = text[: self.max_stack_length]
+        return encodable(text)
+
+    def _cleaned(self, text: str, around: Surroundings) -> str:
+        credentials = [text for settings in around.settings for text in credentials_in(settings)]
+        if around.told is not None:
+            credentials = around.told.credentials(credentials)
+        text = without_secrets(without_credentials(text, [*credentials, *environment_credentials()]))
+        return self.redaction.text(text, "error") if self.redaction is not None and text else text
 
     def _without_content(self, error: BaseException, around: Surroundings) -> str:
         told = around.told
@@ -114,11 +133,33 @@ class ErrorTexts:
         if text is None:
             before = (lambda _: None) if told is None else told.of
             text = without_content(error, around.names, before, asks_server=around.asks_server)
-        values = [text for value in around.values for text in texts_in(value) if text not in around.names]
-        text = without_values(text[: 4 * MAX_LENGTH], values)
+        text = without_values(text[: 4 * MAX_LENGTH], _values(around))
         if told is not None:
             told.add(error, text)
         return text
+
+
+def _values(around: Surroundings) -> list[str]:
+    return [text for value in around.values for text in texts_in(value) if text not in around.names]
+
+
+def _message_in_stack(error: BaseException) -> str:
+    notes = read(error, "__notes__")
+    told = [text_of(error), *(note for note in (notes if isinstance(notes, list) else ()) if isinstance(note, str))]
+    return "\n".join(told)[:MAX_LENGTH]
+
+
+_LINE_END = "\x1e"
+
+
+def _without_quotations(lines: list[str], around: Surroundings) -> list[str]:
+    """Return source lines without literals that are prose, and without values: a program may have them in its code."""
+    values = _values(around)
+    words = frozenset(value for value in values if value.isidentifier())
+    text = _LINE_END.join(without_literals(line, words) for line in lines)
+    # What is a word may be a name in the code as well; all else that is in a value was written down there.
+    told = without_values(text, [value for value in values if value not in words]).split(_LINE_END)
+    return told if len(told) == len(lines) else [""] * len(lines)
 
 
 _NOTHING_KNOWN = Surroundings()
@@ -135,4 +176,12 @@ def message_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> s
     try:
         return _told_by[0].of(error, around)
     except Exception:  # noqa: BLE001 - rather no text than one that was not gone through
+        return ""
+
+
+def stack_text_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> str:
+    """Return what may be told of the stack of an exception, with what is known around it."""
+    try:
+        return _told_by[0].stack_of(error, around)
+    except Exception:  # noqa: BLE001 - as above
         return ""

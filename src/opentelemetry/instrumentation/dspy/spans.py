@@ -14,6 +14,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .context import attach, detach
 from .errors import message_of
+from .exception_events import emit_exception, event_name_of, follow_errors, tell_exception
 from .held_spans import HeldSpan
 from .openings import note
 from .surroundings import is_recorded_around, surroundings_in
@@ -127,13 +128,21 @@ class OpenInvocation(Generic[Invocation]):
             if error is None:
                 self.invocation.stop()
             else:
-                text = _text_of(error, self.invocation.span, self.context)
-                self.invocation.fail(Error(text, fq_exception_type(error), error))
+                self._fail(error)
         except BaseException:
             self._end_span(error)
             raise
         finally:
             detach(self._token)
+
+    def _fail(self, error: BaseException) -> None:
+        span = self.invocation.span
+        text = _text_of(error, span, self.context)
+        event = None
+        if self._owns_span:
+            event = tell_exception(error, text, span, self.context, event_name_of(self.invocation))
+        self.invocation.fail(Error(text, fq_exception_type(error), error))
+        emit_exception(event)
 
     def _end_span(self, error: BaseException | None) -> None:
         """End the span where util-genai failed to."""
@@ -174,7 +183,9 @@ def finish_span(span: Span, attributes: dict[str, Any], error: BaseException | N
     try:
         if error is not None:
             attributes[ERROR_TYPE] = fq_exception_type(error)
-            span.set_status(Status(StatusCode.ERROR, _text_of(error, span, context)))
+            text = _text_of(error, span, context)
+            span.set_status(Status(StatusCode.ERROR, text))
+            tell_exception(error, text, span, context)
     finally:
         span.set_attributes(attributes)
 
@@ -200,6 +211,7 @@ def open_span(
     """Start a span below the one in the context and make it the current one."""
     span = tracer.start_span(name, context, kind, links=links)
     inside = set_span_in_context(span, context)
+    follow_errors(span, context)
     opened = OpenSpan(span, inside, attach(inside))
     note(opened)
     return opened
@@ -214,6 +226,8 @@ def open_invocation(invocation: Invocation, context: Context | None = None) -> O
     # Inside another call of a language model util-genai makes no span, attaches nothing and shows the outer span.
     owns_span = get_current() is invocation.context
     invocation.suspend()
+    if owns_span:
+        follow_errors(invocation.span, invocation.context)
     opened = OpenInvocation(invocation, owns_span, attach(invocation.context if context is None else context))
     note(opened)
     return opened

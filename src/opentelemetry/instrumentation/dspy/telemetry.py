@@ -16,6 +16,8 @@ from opentelemetry.util.genai.utils import get_content_capturing_mode
 from . import semconv
 from .content import Content
 from .errors import ErrorTexts, tell_errors_by
+from .event_severities import SeverityLoggers
+from .exception_events import tell_exceptions_to
 from .metrics import Metrics
 from .redaction import Redaction
 from .version import __version__
@@ -63,7 +65,7 @@ class Telemetry:
         handler = TelemetryHandler(
             tracer_provider=tracer_provider,
             meter_provider=meter_provider,
-            logger_provider=logger_provider,
+            logger_provider=SeverityLoggers(logger_provider),
             completion_hook=completion_hook or load_completion_hook(),
             instrumentation_scope_name=SCOPE_NAME,
             instrumentation_scope_version=__version__,
@@ -71,11 +73,15 @@ class Telemetry:
         redaction = Redaction(options.redact, options.redact_name) if redaction is None else redaction
         captured = handler.should_capture_content()
         content = Content(options, captured=captured, mode=get_content_capturing_mode(), redaction=redaction)
-        tell_errors_by(ErrorTexts(options.error_messages, lambda: content.captured, redaction))
+        tell_errors_by(
+            ErrorTexts(options.error_messages, lambda: content.captured, redaction, options.content_max_length)
+        )
+        logger = get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL)
+        tell_exceptions_to(logger if options.stack_traces else None)
         meter = get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
         return cls(
             tracer=get_tracer(SCOPE_NAME, __version__, tracer_provider, SCHEMA_URL),
-            logger=get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL),
+            logger=logger,
             handler=handler,
             metrics=Metrics.create(meter),
             content=content,

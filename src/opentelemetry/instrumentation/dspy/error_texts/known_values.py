@@ -20,6 +20,9 @@ MAX_DEPTH = 6
 MAX_ADDRESS = 4_096
 """Characters of a text that may be a URL."""
 
+_WORKING_DIRECTORIES = ("OLDPWD", "PWD")
+"""Variables of a shell that are called as passwords are; the paths of the program's files begin with their values."""
+
 
 def texts_in(value: Any) -> list[str]:
     """Return the texts in a value, as far as a failure warrants to look for them."""
@@ -75,6 +78,7 @@ def environment_credentials() -> list[str]:
     return [
         credential
         for name, value in os.environ.items()
+        if name not in _WORKING_DIRECTORIES
         for credential in ([value] if is_secret_name(name) else _credentials_of_address(value))
     ]
 

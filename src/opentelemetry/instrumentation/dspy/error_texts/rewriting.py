@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from .origins import chain_of, is_from_library, is_from_provider, library_frames, literals_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     Told = Callable[[BaseException], str | None]
 
-__all__ = ["text_of", "without_content"]
+__all__ = ["text_of", "without_content", "without_literals"]
 
 _BUILTIN_VALUE = re.compile(
     r"(invalid literal for int\(\) with base \d+: |could not convert string to \w+: |Invalid isoformat string: |"
@@ -38,6 +38,7 @@ _OWN_WORDS_OF_PYTHON = frozenset(
 """Messages without values, which an interpreter of the model's code reports in a text of its own."""
 
 _LONG_QUOTATION = re.compile(r"'[^']*\s[^']*'|\"[^\"]*\s[^\"]*\"|`[^`]*\s[^`]*`|\"[^\"]{41,}\"|'[^']{41,}'")
+_LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
 _STRUCTURE = re.compile(r"\{.*\}|\[\s*[\[{'\"].*\]", re.DOTALL)
 _MESSAGE = re.compile(r"""["']message["']\s*:\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 _CODES = re.compile(r"""["'](?:code|type|status)["']\s*:\s*["']?([\w.-]{1,60})["']?""")
@@ -51,6 +52,12 @@ def text_of(error: BaseException) -> str:
         raise
     except BaseException:  # noqa: BLE001 - an application's own exception may do anything when it is looked at
         return type(error).__name__
+
+
+def without_literals(line: str, words: Collection[str]) -> str:
+    """Return a line of source without the literals in it that are prose, or one of the words."""
+    line = _LONG_QUOTATION.sub("'…'", line)
+    return _LITERAL.sub(lambda found: "'…'" if found.group()[1:-1] in words else found.group(), line)
 
 
 def without_content(error: BaseException, names: Iterable[str], told: Told, *, asks_server: bool = False) -> str:

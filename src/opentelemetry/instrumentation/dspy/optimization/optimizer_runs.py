@@ -10,6 +10,7 @@ from opentelemetry.trace import set_span_in_context
 
 from .. import semconv
 from ..context import ActiveCall, attach, current_call, detach, with_call
+from ..exception_events import follow_errors
 from ..locks import ForkSafeLock
 from ..openings import note
 from ..spans import finish_span
@@ -252,5 +253,6 @@ def open_trial(
         scope=scope,
         _telemetry=telemetry,
     )
+    follow_errors(span, trial.context)
     active.optimizer = replace(place, trial=trial)
     return trial

@@ -130,31 +130,37 @@ class BatchRecorder:
             return None
         active = _call_around(callers).inside(call)
         if len(call.arguments[0]) == 1:
-            return BatchRecording(active, enter(with_call(active, callers[0].context)))
+            return BatchRecording(active, enter(with_call(active, callers[0].context)), ())
         context = with_call(active, callers[0].context if _in_one_trace(callers) else context_api.Context())
         opened = open_span(self._telemetry.tracer, SPAN_NAME, context, links=_links(callers))
         if opened.is_recording:
             active.scope = UsageScope(active.scope)
             opened.attributes[semconv.DSPY_BATCH_SIZE] = len(call.arguments[0])
-        return BatchRecording(active, opened)
+        return BatchRecording(active, opened, [caller.call for caller in callers])
 
 
 class BatchRecording:
     """One batch under way."""
 
-    __slots__ = ("_active", "_opened")
+    __slots__ = ("_active", "_callers", "_opened")
 
-    def __init__(self, active: ActiveCall, opened: OpenSpan | EnteredContext) -> None:
+    def __init__(
+        self, active: ActiveCall, opened: OpenSpan | EnteredContext, callers: Sequence[ActiveCall]
+    ) -> None:
         self._active = active
         self._opened = opened
+        self._callers = callers
 
     def finish(self, result: Any) -> None:
         """End the span of a batch that has its results."""
         self._end(None)
 
     def fail(self, error: BaseException) -> None:
-        """End the span of a batch that failed, for all of its callers."""
+        """End the span of a batch that failed, for all of its callers, each of which is handed the exception."""
+        is_told = isinstance(self._opened, OpenSpan) and self._opened.is_recording
         self._end(error)
+        for errors in [caller.errors for caller in self._callers if is_told and caller.errors is not None]:
+            errors.note(error, is_logged=False)
 
     def _end(self, error: BaseException | None) -> None:
         try:

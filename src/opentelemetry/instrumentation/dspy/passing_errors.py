@@ -1,0 +1,63 @@
+"""The exceptions that ended calls inside a call: one that goes on and ends the call itself was told of already.
+
+Nothing is put onto the exceptions. They are kept while the call around runs, weakly where their class allows it, and
+compared by identity.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Passage", "PassingErrors"]
+
+MAX_ERRORS = 64
+"""Exceptions that are kept for one call: those that ended the latest calls inside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What was told of an exception on its way out."""
+
+    error: Callable[[], BaseException | None]
+    is_logged: bool
+    """Whether a log event told of it, and not a span alone."""
+
+
+class PassingErrors:
+    """What came out of the calls inside one call that has a span."""
+
+    __slots__ = ("_around", "_passages")
+
+    def __init__(self, around: PassingErrors | None = None) -> None:
+        self._around = around
+        self._passages: deque[Passage] | None = None
+
+    def passage_of(self, error: BaseException) -> Passage | None:
+        """Return what was told of an exception inside, ``None`` where it comes from the call itself."""
+        passages = self._passages
+        return next((known for known in reversed([*(passages or ())]) if known.error() is error), None)
+
+    def let_out(self, error: BaseException, *, is_logged: bool) -> None:
+        """Tell the call around that an exception is on its way to it."""
+        if self._around is not None:
+            self._around.note(error, is_logged=is_logged)
+
+    def note(self, error: BaseException, *, is_logged: bool) -> None:
+        """Take note of an exception that was told of inside."""
+        if self._passages is None:
+            self._passages = deque(maxlen=MAX_ERRORS)
+        self._passages.append(Passage(_reference(error), is_logged))
+
+
+def _reference(error: BaseException) -> Callable[[], BaseException | None]:
+    try:
+        return weakref.ref(error)
+    except TypeError:
+        # Python's own classes, and those with slots, allow no weak reference.
+        return lambda: error

@@ -1,0 +1,220 @@
+"""What the stack of an exception holds: frames and source lines always, messages with content, secrets never."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import dspy
+import pytest
+from broken import stack_of, where_it_broke
+
+from opentelemetry.instrumentation.dspy.config import STACK_TRACES
+from opentelemetry.instrumentation.dspy.errors import stack_text_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import StartTelemetry
+    from recorded import Recorded
+
+KEY = "sk-proj-3fT9xQ7LmZ2vB8nK"
+
+
+class Ordering(dspy.Module):
+    """A program that quotes what it was given when it fails, twice."""
+
+    def forward(self, name: str) -> None:
+        try:
+            self.look_up(name)
+        except LookupError as error:
+            problem = RuntimeError(f"no order of {name}")
+            problem.__notes__ = [f"asked by {name}"]  # as add_note does, since Python 3.11
+            raise problem from error
+
+    def look_up(self, name: str) -> None:
+        raise LookupError(f"nobody is called {name}, says {KEY}")
+
+
+def order(telemetry: Recorded, name: str = "Wilhelmina Vance") -> str:
+    with pytest.raises(RuntimeError):
+        Ordering()(name=name)
+    return stack_of(telemetry)
+
+
+def test_while_content_is_off_there_is_no_message_of_any_exception(telemetry: Recorded) -> None:
+    stack = order(telemetry)
+    assert "Wilhelmina" not in telemetry.everything()
+    lines = stack.splitlines()
+    assert "LookupError" in lines
+    assert lines[-1] == "RuntimeError"
+    assert "    self.look_up(name)" in lines
+    assert f'  File "{__file__}", line {Ordering.look_up.__code__.co_firstlineno + 1}, in look_up' in lines
+
+
+def test_while_content_is_on_there_are_messages_and_notes_without_secrets(start_telemetry: StartTelemetry) -> None:
+    stack = order(start_telemetry(capture="SPAN_ONLY"))
+    assert "\nLookupError: nobody is called Wilhelmina Vance, says [secret]\n" in stack
+    assert stack.endswith("\nRuntimeError: no order of Wilhelmina Vance\nasked by Wilhelmina Vance")
+    assert KEY not in stack
+
+
+def test_the_redaction_sees_the_whole_stack(start_telemetry: StartTelemetry) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def hide(text: str, kind: str) -> str:
+        seen.append((text, kind))
+        return text.replace("Wilhelmina", "[name]")
+
+    telemetry = start_telemetry(capture="SPAN_ONLY", redact=hide)
+    stack = order(telemetry)
+    assert stack.endswith("\nRuntimeError: no order of [name] Vance\nasked by [name] Vance")
+    assert {kind for text, kind in seen if text.startswith("Traceback")} == {"error"}
+    assert "Wilhelmina" not in str(where_it_broke(telemetry))
+
+
+def test_values_that_stand_in_the_code_itself_are_not_in_its_lines(telemetry: Recorded) -> None:
+    class Asking(dspy.Module):
+        def forward(self) -> None:
+            self.ask(question="Where does Ann live?", city="Ravenna")  # fmt: skip
+
+        def ask(self, **inputs: Any) -> None:
+            dspy.Tool(fail, name="fail")(**inputs)
+
+    def fail(question: str, city: str) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        Asking()()
+    stack = stack_of(telemetry)
+    assert "self.ask(question='…', city='…')" in stack
+    assert 'dspy.Tool(fail, name="fail")(**inputs)' in stack
+
+
+def test_code_that_stands_in_no_file_is_told_with_content_alone(start_telemetry: StartTelemetry) -> None:
+    source = "def fail():\n    raise ValueError(1)  # what the model wrote\n"
+    linecache.cache["<generated>"] = (len(source), None, source.splitlines(keepends=True), "<generated>")
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "<generated>", "exec"), namespace)
+    stacks = []
+    for capture in ("", "SPAN_ONLY"):
+        telemetry = start_telemetry(capture=capture)
+        with pytest.raises(ValueError, match="1"):
+            dspy.Tool(namespace["fail"])()
+        stacks.append(stack_of(telemetry))
+        from opentelemetry.instrumentation.dspy import DSPyInstrumentor
+
+        DSPyInstrumentor().uninstrument()
+    del linecache.cache["<generated>"]
+    assert ['  File "<generated>", line 2, in fail' in stack for stack in stacks] == [True, True]
+    assert ["what the model wrote" in stack for stack in stacks] == [False, True]
+
+
+def test_a_deep_stack_keeps_its_innermost_and_outermost_frames(telemetry: Recorded) -> None:
+    class Deep(dspy.Module):
+        def forward(self) -> None:
+            self.outermost()
+
+        def outermost(self) -> None:
+            self.go(300)
+
+        def go(self, depth: int) -> None:
+            if depth == 0:
+                raise ValueError(depth)
+            self.go(depth - 1)
+
+    with pytest.raises(ValueError, match="0"):
+        Deep()()
+    lines = stack_of(telemetry).splitlines()
+    frames = [line for line in lines if line.startswith("  File ")]
+    assert len(frames) == 64
+    assert frames[-1].endswith("in go")
+    assert [line for line in lines if "more frames" in line] == [f"  … [{305 - 64} more frames]"]
+    assert any(line.endswith("in outermost") for line in frames[:16])
+
+
+def test_a_recursion_without_end_ends_its_span_with_a_bounded_stack(telemetry: Recorded) -> None:
+    class Endless(dspy.Module):
+        def forward(self) -> None:
+            self.forward_again()
+
+        def forward_again(self) -> None:
+            self.forward_again()
+
+    with pytest.raises(RecursionError):
+        Endless()()
+    stack = stack_of(telemetry)
+    assert stack.endswith("\nRecursionError")
+    assert len(stack) < 16_384
+
+
+def test_a_stack_is_as_long_as_a_text_may_be(start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_DSPY_CONTENT_MAX_LENGTH", "600")
+    stack = order(start_telemetry())
+    assert 300 < len(stack) < 700
+    assert stack.startswith("Traceback (most recent call last):")
+    assert " more lines]\n" in stack
+    assert stack.endswith("\nRuntimeError")
+
+
+def test_exceptions_that_lead_to_each_other_come_to_an_end() -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__context__, second.__context__ = second, first
+    stack = stack_text_of(first)
+    assert stack.count("ValueError") == 2
+
+
+def test_an_exception_that_was_never_raised_has_its_class() -> None:
+    assert stack_text_of(KeyError("x")) == "KeyError"
+
+
+def test_what_cannot_be_encoded_is_not_in_a_stack() -> None:
+    try:
+        exec(compile("raise ValueError", "half a \ud83d", "exec"))
+    except ValueError as error:
+        stack = stack_text_of(error)
+    assert 'File "half a ?", line 1' in stack
+
+
+PROGRAM = """
+import os, sys
+import dspy
+
+class Failing(dspy.Module):
+    def forward(self, question):
+        raise RuntimeError(f"gate seven is closed for {question}")
+
+try:
+    Failing()(question="Ann")
+except RuntimeError:
+    pass
+"""
+
+
+@pytest.mark.parametrize("stacks", ["", "false"])
+def test_a_program_without_code_of_its_own_for_this(tmp_path: Path, stacks: str) -> None:
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
+    environment = {
+        **os.environ,
+        "OTEL_TRACES_EXPORTER": "console",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        STACK_TRACES: stacks,
+    }
+    instrument = os.path.join(os.path.dirname(sys.executable), "opentelemetry-instrument")
+    result = subprocess.run(
+        [instrument, sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert ("exception.stacktrace" in result.stdout) is (stacks == "")
+    # Paths of the program's files stay whole: the working directory, of which the shell tells, is no secret.
+    assert (f'File \\"{tmp_path / "program.py"}\\", line 7, in forward' in result.stdout) is (stacks == "")
