@@ -35,6 +35,13 @@ def test_valid_values_are_taken_without_a_word(caplog: pytest.LogCaptureFixture)
     options = read(CONTENT_MAX_LENGTH=" 100 ", OPTIMIZER_TRACES="Nested", ADAPTER_SPANS="TRUE", OPENINFERENCE="true")
     assert options == Options(content_max_length=100, optimizer_traces="nested", adapter_spans=True, openinference=True)
     assert read(OPTIMIZER_TRACES="none", ADAPTER_SPANS="false") == Options(optimizer_traces="none")
+    options = read(CONTENT_SPAN_MAX_LENGTH="5000", CONTENT_SPANS="Chat", STACK_TRACES="false")
+    assert options == Options(content_span_max_length=5_000, content_spans="chat", stack_traces=False)
+    assert (Options().content_span_max_length, Options().content_spans, Options().stack_traces) == (
+        262_144,
+        "all",
+        True,
+    )
     assert warnings(caplog) == []
 
 
@@ -48,19 +55,23 @@ def test_an_empty_variable_is_none(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_wrong_length_is_named_with_what_is_right_and_the_default_is_used(
     value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert read(CONTENT_MAX_LENGTH=value) == Options()
+    assert read(CONTENT_MAX_LENGTH=value, CONTENT_SPAN_MAX_LENGTH=value) == Options()
     assert warnings(caplog) == [
         f"OTEL_INSTRUMENTATION_DSPY_CONTENT_MAX_LENGTH='{value}' is not valid: it takes a whole number of characters "
-        "above zero. The default, 16384, is used."
+        "above zero. The default, 16384, is used.",
+        f"OTEL_INSTRUMENTATION_DSPY_CONTENT_SPAN_MAX_LENGTH='{value}' is not valid: it takes a whole number of "
+        "characters above zero. The default, 262144, is used.",
     ]
 
 
 @pytest.mark.complaints
 def test_a_wrong_choice_is_named_with_the_right_ones_and_the_default_is_used(caplog: pytest.LogCaptureFixture) -> None:
-    assert read(OPTIMIZER_TRACES="all") == Options()
+    assert read(CONTENT_SPANS="some", OPTIMIZER_TRACES="all") == Options()
     assert warnings(caplog) == [
+        "OTEL_INSTRUMENTATION_DSPY_CONTENT_SPANS='some' is not valid: it takes one of all, chat. "
+        "The default, all, is used.",
         "OTEL_INSTRUMENTATION_DSPY_OPTIMIZER_TRACES='all' is not valid: it takes one of auto, linked, nested, none. "
-        "The default, auto, is used."
+        "The default, auto, is used.",
     ]
 
 
@@ -91,6 +102,8 @@ def test_an_unknown_variable_is_named_with_those_that_there_are(caplog: pytest.L
                 "ADAPTER_SPANS",
                 "CONSOLE",
                 "CONTENT_MAX_LENGTH",
+                "CONTENT_SPANS",
+                "CONTENT_SPAN_MAX_LENGTH",
                 "ERROR_MESSAGES",
                 "OPENINFERENCE",
                 "OPTIMIZER_TRACES",

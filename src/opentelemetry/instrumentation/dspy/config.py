@@ -11,17 +11,20 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 __all__ = [
     "ADAPTER_SPANS",
     "CONSOLE",
     "CONTENT_MAX_LENGTH",
+    "CONTENT_SPANS",
+    "CONTENT_SPAN_MAX_LENGTH",
     "ERROR_MESSAGES",
     "OPENINFERENCE",
     "OPTIMIZER_TRACES",
     "REDACT",
     "STACK_TRACES",
+    "ContentSpans",
     "OptimizerTraces",
     "Options",
     "Redact",
@@ -29,6 +32,8 @@ __all__ = [
 ]
 
 _logger = logging.getLogger(__name__)
+
+Choice = TypeVar("Choice", bound=str)
 
 Redact: TypeAlias = Callable[[str, str], str]
 """Takes a text and its kind (``input``, ``output``, ``system``, ``tool``, ``error``); returns what to record of it."""
@@ -39,6 +44,23 @@ CONTENT_MAX_LENGTH = PREFIX + "CONTENT_MAX_LENGTH"
 """Environment variable: characters that are recorded of each text, a whole number above zero."""
 
 DEFAULT_CONTENT_MAX_LENGTH = 16_384
+
+CONTENT_SPAN_MAX_LENGTH = PREFIX + "CONTENT_SPAN_MAX_LENGTH"
+"""Environment variable: characters of content that are recorded on each span, a whole number above zero."""
+
+DEFAULT_CONTENT_SPAN_MAX_LENGTH = 262_144
+"""Sixteen texts of the greatest length, and as many such spans in one message of 4 MiB, which is what a Collector takes
+over gRPC."""
+
+ContentSpans: TypeAlias = Literal["all", "chat"]
+"""Which spans hold content: all of them, or those of language model calls alone, whose prompts hold it once more."""
+
+CONTENT_SPANS = PREFIX + "CONTENT_SPANS"
+"""Environment variable: ``all`` or ``chat``."""
+
+DEFAULT_CONTENT_SPANS: ContentSpans = "all"
+
+_CONTENT_SPANS_CHOICES: tuple[ContentSpans, ...] = get_args(ContentSpans)
 
 ADAPTER_SPANS = PREFIX + "ADAPTER_SPANS"
 """Environment variable: ``true`` makes a span of each adapter call, ``false`` does not."""
@@ -80,6 +102,8 @@ _KNOWN = (
     ADAPTER_SPANS,
     CONSOLE,
     CONTENT_MAX_LENGTH,
+    CONTENT_SPANS,
+    CONTENT_SPAN_MAX_LENGTH,
     ERROR_MESSAGES,
     OPENINFERENCE,
     OPTIMIZER_TRACES,
@@ -94,6 +118,10 @@ class Options:
 
     content_max_length: int = DEFAULT_CONTENT_MAX_LENGTH
     """Characters that are recorded of each text."""
+    content_span_max_length: int = DEFAULT_CONTENT_SPAN_MAX_LENGTH
+    """Characters of content that are recorded on each span."""
+    content_spans: ContentSpans = DEFAULT_CONTENT_SPANS
+    """Which spans hold content."""
     optimizer_traces: OptimizerTraces = DEFAULT_OPTIMIZER_TRACES
     """Where the examples of an optimizer run go."""
     adapter_spans: bool = False
@@ -124,8 +152,10 @@ class Options:
         variables = os.environ if environment is None else environment
         _warn_about_unknown_names(variables)
         return cls(
-            content_max_length=_content_max_length(variables),
-            optimizer_traces=_optimizer_traces(variables),
+            content_max_length=_length(variables, CONTENT_MAX_LENGTH, DEFAULT_CONTENT_MAX_LENGTH),
+            content_span_max_length=_length(variables, CONTENT_SPAN_MAX_LENGTH, DEFAULT_CONTENT_SPAN_MAX_LENGTH),
+            content_spans=_choice(variables, CONTENT_SPANS, _CONTENT_SPANS_CHOICES, DEFAULT_CONTENT_SPANS),
+            optimizer_traces=_choice(variables, OPTIMIZER_TRACES, _OPTIMIZER_TRACES_CHOICES, DEFAULT_OPTIMIZER_TRACES),
             adapter_spans=_switch(variables, ADAPTER_SPANS),
             error_messages=_switch(variables, ERROR_MESSAGES, default=True),
             openinference=_switch(variables, OPENINFERENCE) if openinference is None else openinference,
@@ -135,37 +165,37 @@ class Options:
         )
 
 
-def _content_max_length(variables: Mapping[str, str]) -> int:
-    text = variables.get(CONTENT_MAX_LENGTH, "").strip()
+def _length(variables: Mapping[str, str], name: str, default: int) -> int:
+    text = variables.get(name, "").strip()
     if not text:
-        return DEFAULT_CONTENT_MAX_LENGTH
+        return default
     # Python refuses to read a number of thousands of digits.
     if text.isdecimal() and len(text) < 19 and int(text) > 0:
         return int(text)
     _logger.warning(
         "%s=%r is not valid: it takes a whole number of characters above zero. The default, %d, is used.",
-        CONTENT_MAX_LENGTH,
+        name,
         text,
-        DEFAULT_CONTENT_MAX_LENGTH,
+        default,
     )
-    return DEFAULT_CONTENT_MAX_LENGTH
+    return default
 
 
-def _optimizer_traces(variables: Mapping[str, str]) -> OptimizerTraces:
-    text = variables.get(OPTIMIZER_TRACES, "").strip().lower()
+def _choice(variables: Mapping[str, str], name: str, choices: tuple[Choice, ...], default: Choice) -> Choice:
+    text = variables.get(name, "").strip().lower()
     if not text:
-        return DEFAULT_OPTIMIZER_TRACES
-    for choice in _OPTIMIZER_TRACES_CHOICES:
+        return default
+    for choice in choices:
         if text == choice:
             return choice
     _logger.warning(
         "%s=%r is not valid: it takes one of %s. The default, %s, is used.",
-        OPTIMIZER_TRACES,
+        name,
         text,
-        ", ".join(_OPTIMIZER_TRACES_CHOICES),
-        DEFAULT_OPTIMIZER_TRACES,
+        ", ".join(choices),
+        default,
     )
-    return DEFAULT_OPTIMIZER_TRACES
+    return default
 
 
 def console_shows(environment: Mapping[str, str] | None = None) -> frozenset[str]:

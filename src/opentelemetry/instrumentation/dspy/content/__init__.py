@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,6 +11,7 @@ from opentelemetry.util.genai.types import ContentCapturingMode
 from ..encodable import encodable
 from ..redaction import REDACTION_FAILED, Redaction
 from ..secrets import without_secrets
+from .budgets import Budget
 from .content_values import PlainValues
 from .media import without_media
 
@@ -42,7 +44,10 @@ class Content:
         self._on_spans = mode in (ContentCapturingMode.SPAN_ONLY, ContentCapturingMode.SPAN_AND_EVENT)
         self._on_events = mode in (ContentCapturingMode.EVENT_ONLY, ContentCapturingMode.SPAN_AND_EVENT)
         self._redaction = Redaction(options.redact, options.redact_name) if redaction is None else redaction
-        self._max_length = options.content_max_length
+        self._max_length = min(options.content_max_length, options.content_span_max_length)
+        self._span_max_length = options.content_span_max_length
+        self._on_all_spans = options.content_spans == "all"
+        self._budget: Budget | None = None
 
     @property
     def captured(self) -> bool:
@@ -59,13 +64,47 @@ class Content:
         """Whether it may stand on the log events that are not util-genai's."""
         return self._on_events and self.captured
 
+    def of_language_model_span(self) -> Content:
+        """Return the content of the span of one language model call, which has so many characters of its own."""
+        return self._of_span(captured=self._captured)
+
+    def of_span(self) -> Content:
+        """Return the content of one other span, if such spans are to have any."""
+        return self._of_span(captured=self._captured and self._on_all_spans)
+
+    def _of_span(self, *, captured: bool) -> Content:
+        if not self._captured:
+            return self
+        content = copy.copy(self)
+        content._captured = captured
+        content._budget = Budget.of(self._span_max_length)
+        return content
+
+    @property
+    def budget(self) -> Budget | None:
+        """What is left for the span that this is the content of."""
+        return self._budget
+
+    def make_room_for_answer(self) -> Content:
+        """Let what the call answers have what was kept for it."""
+        if self._budget is not None:
+            self._budget.make_room_for_answer()
+        return self
+
     def text(self, value: str, kind: ContentKind) -> str:
         """Return a text as it may be recorded: media by hash, redacted, without keys, cut to the maximum length."""
+        room, budget = self._max_length, self._budget
+        if budget is not None:
+            room = min(room, budget.room_for(len(value)))
+            if room == 0:
+                return f"… [{len(value)} more characters]"
         value = self._redaction.text(without_media(value), kind)
         length = len(value)
-        value = without_secrets(value[: self._max_length + MARGIN])
-        if length > self._max_length:
-            value = f"{value[: self._max_length]}… [{length - self._max_length} more characters]"
+        value = without_secrets(value[: room + MARGIN])
+        if length > room:
+            value = f"{value[:room]}… [{length - room} more characters]"
+        if budget is not None:
+            budget.spend(len(value))
         return encodable(value)
 
     def word(self, value: str, kind: ContentKind) -> str:
@@ -82,11 +121,11 @@ class Content:
 
     def value(self, value: Any, kind: ContentKind) -> Any:
         """Return any value as one that JSON and OTLP can hold, all of its texts treated as ``text`` does."""
-        return PlainValues(lambda text: self.text(text, kind)).of(value)
+        return PlainValues(lambda text: self.text(text, kind), self._budget).of(value)
 
     def named_values(self, values: Mapping[str, Any], kind: ContentKind) -> dict[str, Any]:
         """Return the values of fields or arguments, whose names are the program's own."""
-        return PlainValues(lambda text: self.text(text, kind)).of_names(values)
+        return PlainValues(lambda text: self.text(text, kind), self._budget).of_names(values)
 
 
 def _dumped(value: Any) -> str:

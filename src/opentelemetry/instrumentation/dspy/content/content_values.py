@@ -14,11 +14,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from ..reading import is_kind
 from ..secrets import SECRET, is_secret_name
+from .budgets import ITEM
 from .media import reference_of_bytes, reference_of_data_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from .budgets import Budget
 
 __all__ = ["PlainValues"]
 
@@ -53,6 +57,8 @@ class PlainValues:
 
     text: Callable[[str], str]
     """Treats each text."""
+    budget: Budget | None = None
+    """What is left for all of them."""
     _left: int = MAX_VALUES
     _open: set[int] = field(default_factory=set)
     """The containers around the value, by identity."""
@@ -79,6 +85,8 @@ class PlainValues:
             return int(value) if -MAX_INTEGER <= value < MAX_INTEGER else str(value)
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(float(value))
+        if self.budget is not None and self.budget.is_spent and is_kind(value, bytes, bytearray, memoryview):
+            return f"… [{len(value)} more bytes]"
         if isinstance(value, (bytes, bytearray, memoryview)):
             return reference_of_bytes(bytes(value))
         if isinstance(value, _WRITTEN_OUT):
@@ -86,16 +94,21 @@ class PlainValues:
         return self._container(value, depth)
 
     def _container(self, value: Any, depth: int) -> Any:
+        if is_kind(value, _NewestFirst):
+            return self._newest(value, depth)
         fields = value if isinstance(value, Mapping) else _fields(value)
         is_list = isinstance(value, (list, tuple, set, frozenset))
         if fields is None and not is_list:
-            return self.text(repr(value))
+            is_spent = self.budget is not None and self.budget.is_spent
+            return f"… [{type(value).__name__}]" if is_spent else self.text(repr(value))
         if depth >= MAX_DEPTH or id(value) in self._open:
             return f"… [{type(value).__name__}]"
         self._open.add(id(value))
         try:
             if fields is None:
                 return self._list(value, depth)
+            if _is_history(value):
+                fields = {**fields, "messages": _NewestFirst(fields["messages"])}
             # The names of fields stand in the program; the keys of a mapping may come from anywhere.
             return self._mapping(fields, depth, are_names=fields is not value)
         finally:
@@ -107,11 +120,18 @@ class PlainValues:
         items = [self.of(item, depth + 1) for item in self._allowed(value)]
         return items if len(items) == len(value) else [*items, f"… [{len(value) - len(items)} more items]"]
 
+    def _newest(self, value: list[Any], depth: int) -> list[Any]:
+        """Return a history: of one that is too long the newest items."""
+        items = [self.of(item, depth + 1) for item in self._allowed(reversed(value))]
+        items.reverse()
+        return items if len(items) == len(value) else [f"… [{len(value) - len(items)} more items]", *items]
+
     def _mapping(self, value: Mapping[Any, Any], depth: int, *, are_names: bool) -> dict[str, Any]:
         media_type = _media_type(value)
         recorded: dict[str, Any] = {}
         count = 0
-        for key, item in self._allowed(value.items()):
+        shares = self.budget is not None and depth == 0
+        for key, item in self._shared(value) if shares else self._allowed(value.items()):
             count += 1
             name = _unused(str(key) if are_names else self.text(str(key)), recorded)
             if isinstance(key, str) and is_secret_name(key) and not _says_nothing(item) and not _is_schema(item):
@@ -120,16 +140,47 @@ class PlainValues:
                 recorded[name] = _reference(item, media_type)
             else:
                 recorded[name] = self.of(item, depth + 1)
+        if shares and are_names:
+            recorded = {str(key): recorded[str(key)] for key in value if str(key) in recorded}
         if count < len(value):
             recorded["…"] = f"[{len(value) - count} more items]"
         return recorded
 
-    def _allowed(self, items: Iterable[Any]) -> Iterable[Any]:
+    def _shared(self, value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+        """Yield the items of a mapping, each with its share of what is left: short ones first, they leave the most."""
+        items = sorted(islice(value.items(), MAX_ITEMS), key=lambda item: _length(item[1]))
+        for index, item in enumerate(items):
+            if self._left <= 0 or self.budget is None:
+                return
+            self._left -= 1
+            self.budget.spend(ITEM)
+            with self.budget.share(len(items) - index - 1):
+                yield item
+
+    def _allowed(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in islice(items, MAX_ITEMS):
             if self._left <= 0:
                 return
+            if self.budget is not None:
+                if self.budget.is_spent:
+                    return
+                self.budget.spend(ITEM)
             self._left -= 1
             yield item
+
+
+class _NewestFirst(list[Any]):
+    """The messages of a history, of which the last matter most."""
+
+
+def _is_history(value: Any) -> bool:
+    """Return whether a value is a ``dspy.History``."""
+    return type(value).__name__ == "History" and isinstance(getattr(value, "messages", None), list)
+
+
+def _length(value: Any) -> int:
+    """Return the length of a text, and of all else, which may be of any, more than a text has."""
+    return len(value) if isinstance(value, str) else 0 if value is None or is_kind(value, bool, int, float) else 2**63
 
 
 def _is_secret_pair(value: Any) -> bool:

@@ -14,6 +14,7 @@ from opentelemetry.util.genai.types import (
 )
 
 from ..language_models.reply_values import member
+from .budgets import MESSAGE
 from .fields import fields_of, first_text, is_kind, is_mapping, says_nothing
 from .parts import content_parts, unreadable
 from .replies import choices_of, message_parts, parts_of_returned
@@ -44,7 +45,7 @@ def input_messages(content: Content, prompt: Any, messages: Any) -> list[InputMe
     the API takes them apart.
     """
     if is_kind(messages, list, tuple) and len(messages):
-        return [_readable_message(content, message) for message in messages if not says_nothing(message)]
+        return _by_weight(content, [message for message in messages if not says_nothing(message)])
     if is_kind(prompt, str):
         return [text_message("user", content.text(prompt, "input"))]
     if is_mapping(prompt):
@@ -121,6 +122,46 @@ class ServerToolDefinition(GenericToolDefinition):
     """A tool that the provider runs itself, with what it was given; the conventions allow more than name and type."""
 
     settings: Any = None
+
+
+MAX_MARKED = 200
+"""Messages that are told by their role and length alone, where nothing is left for more; the older ones by number."""
+
+
+def _by_weight(content: Content, messages: Sequence[Any]) -> list[InputMessage]:
+    """Return messages in their order; the system's have what is left first, then the newest, the first at last."""
+    budget = content.budget
+    if budget is None:
+        return [_readable_message(content, message) for message in messages]
+    order = sorted(range(len(messages)), key=lambda index: (not _is_system(messages[index]), -index))
+    told: dict[int, InputMessage] = {}
+    marked = 0
+    for index in order:
+        marked += budget.is_spent
+        if marked > MAX_MARKED:
+            break
+        read = _marked_message if budget.is_spent else _readable_message
+        budget.spend(MESSAGE)
+        told[index] = read(content, messages[index])
+    left_out = len(messages) - len(told)
+    found = [told[index] for index in sorted(told)]
+    if left_out:
+        before = sum(1 for message in found if message.role in ("system", "developer"))
+        found.insert(before, text_message("user", f"… [{left_out} more messages]"))
+    return found
+
+
+def _marked_message(content: Content, message: Any) -> InputMessage:
+    """Return a message for which nothing is left: its role, and how much it said; a short one says it."""
+    said = member(message, "content")
+    if is_kind(said, list, tuple):
+        return text_message(_role(content, member(message, "role") or "user"), f"… [{len(said)} more parts]")
+    return _readable_message(content, message)
+
+
+def _is_system(message: Any) -> bool:
+    role = member(message, "role")
+    return isinstance(role, str) and role in ("system", "developer")
 
 
 def _readable_message(content: Content, message: Any) -> InputMessage:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.util.types import AttributeValue
 
+    from ..content import Content
     from ..telemetry import Telemetry
 
 __all__ = ["Evaluation", "OpenExample", "open_example"]
@@ -134,6 +135,8 @@ class OpenExample:
     position: int | None
     opened: OpenSpan
     scope: UsageScope | None
+    content: Content
+    """What may stand on the span."""
     calls: ExampleCalls = field(default_factory=ExampleCalls)
 
     def end(self, outcome: ExampleOutcome) -> None:
@@ -148,9 +151,9 @@ class OpenExample:
             if self.scope is not None:
                 attributes.update(usage_attributes(self.scope))
             program_run = program_run_of(self.calls.modules, evaluation.program, outcome.prediction)
-            content = evaluation.telemetry.content
-            if content.on_spans and self.opened.is_recording:
-                attributes.update(content_of_result(content, outcome, evaluation.program, program_run))
+            if self.content.on_spans and self.opened.is_recording:
+                self.content.make_room_for_answer()
+                attributes.update(content_of_result(self.content, outcome, evaluation.program, program_run))
             place = evaluation.active.optimizer
             is_known = outcome.failed or outcome.score.value is not None or outcome.score.label is not None
             if is_known and evaluation.metric is not None and (place is None or place.run.traces != "none"):
@@ -186,14 +189,16 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
     active.known = partial(_known_at_start, evaluation, position)
     opened = open_span(evaluation.telemetry.tracer, EXAMPLE, with_call(active, context), links=links)
     if not opened.is_recording:
-        return OpenExample(evaluation, position, opened, None, calls)
+        return OpenExample(evaluation, position, opened, None, evaluation.telemetry.content, calls)
     active.scope = UsageScope(active.scope)
-    _describe(evaluation, opened, example)
+    content = evaluation.telemetry.content.of_span()
+    if content.on_spans:
+        _record_example(content, opened, example)
     if repeated and not evaluation.repeats:
         opened.attributes[semconv.DSPY_STRAGGLER] = True
     if trial is not None:
         _link_back(evaluation, trial, opened)
-    return OpenExample(evaluation, position, opened, active.scope, calls)
+    return OpenExample(evaluation, position, opened, active.scope, content, calls)
 
 
 def _outside(context: Context) -> Context:
@@ -221,11 +226,10 @@ def _known_at_start(evaluation: Evaluation, position: int | None) -> dict[str, A
     return known
 
 
-def _describe(evaluation: Evaluation, opened: OpenSpan, example: Any) -> None:
-    attributes, content = opened.attributes, evaluation.telemetry.content
-    if content.on_spans and hasattr(type(example), "inputs"):
-        attributes[semconv.DSPY_EXAMPLE_INPUTS] = content.json(example.inputs(), "input")
-        attributes[semconv.DSPY_EXAMPLE_LABELS] = content.json(example.labels(), "output")
+def _record_example(content: Content, opened: OpenSpan, example: Any) -> None:
+    if hasattr(type(example), "inputs"):
+        opened.attributes[semconv.DSPY_EXAMPLE_INPUTS] = content.json(example.inputs(), "input")
+        opened.attributes[semconv.DSPY_EXAMPLE_LABELS] = content.json(example.labels(), "output")
 
 
 def _trial_attributes(trial: OptimizerTrial) -> dict[str, Any]:

@@ -185,9 +185,9 @@ class OptimizerTrial:
         try:
             self._settle()
             self.attributes.update(usage_attributes(self.scope))
-            content = self._telemetry.content
-            if content.on_spans and self.span.is_recording():
-                self.attributes.update(self.tried.texts(content))
+            if self.span.is_recording():
+                content = self._telemetry.content.of_span()
+                self.attributes.update(self.tried.texts(content) if content.on_spans else {})
         finally:
             self._end_span(error)
 

@@ -14,6 +14,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
 from ..context import ActiveCall, current_call, with_call
+from ..openings import carry_on
 from ..programs.adapter_calls import AdapterCall
 from ..programs.known_modules import conventional_names
 from ..programs.signatures import describe
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from ..calls import Call
+    from ..content import Content
     from ..telemetry import Telemetry
 
 __all__ = ["AdapterRecorder", "ParseRecorder", "PromptRecorder", "SchemaRecorder"]
@@ -56,7 +58,7 @@ class AdapterRecorder:
 class AdapterRecording:
     """One adapter call under way."""
 
-    __slots__ = ("_active", "_opened", "_outermost", "_telemetry")
+    __slots__ = ("_active", "_content", "_opened", "_outermost", "_telemetry")
 
     def __init__(self, telemetry: Telemetry, active: ActiveCall, *, outermost: bool) -> None:
         self._telemetry = telemetry
@@ -65,13 +67,19 @@ class AdapterRecording:
         self._opened: OpenSpan | EnteredContext = (
             _open(telemetry, active) if telemetry.options.adapter_spans else enter(with_call(active))
         )
+        self._content = telemetry.content
+        if isinstance(self._opened, OpenSpan) and self._opened.is_recording:
+            self._content = telemetry.content.of_span()
+            if self._content.on_spans:
+                carry_on(_record_inputs, self._content, self._opened, active)
 
     def finish(self, result: Any) -> None:
         """Make the adapter around this one, if any, the current one again."""
         try:
-            content, opened = self._telemetry.content, self._opened
-            if isinstance(opened, OpenSpan) and opened.is_recording and content.on_spans:
-                opened.attributes[semconv.DSPY_ADAPTER_OUTPUTS] = content.json(result, "output")
+            opened = self._opened
+            if isinstance(opened, OpenSpan) and opened.is_recording and self._content.on_spans:
+                answer = self._content.make_room_for_answer().json(result, "output")
+                opened.attributes[semconv.DSPY_ADAPTER_OUTPUTS] = answer
         finally:
             self._end(None)
 
@@ -226,8 +234,10 @@ def _open(telemetry: Telemetry, active: ActiveCall) -> OpenSpan:
             attributes[semconv.DSPY_SIGNATURE_FIELDS] = signature.fields
             if signature.name is not None:
                 attributes[semconv.DSPY_SIGNATURE_NAME] = signature.name
-        if telemetry.content.on_spans:
-            arguments, keyword_arguments = active.given
-            inputs = keyword_arguments.get("inputs", arguments[_INPUTS] if len(arguments) > _INPUTS else {})
-            attributes[semconv.DSPY_ADAPTER_INPUTS] = telemetry.content.named_json(inputs, "input")
     return opened
+
+
+def _record_inputs(content: Content, opened: OpenSpan, active: ActiveCall) -> None:
+    arguments, keyword_arguments = active.given
+    inputs = keyword_arguments.get("inputs", arguments[_INPUTS] if len(arguments) > _INPUTS else {})
+    opened.attributes[semconv.DSPY_ADAPTER_INPUTS] = content.named_json(inputs, "input")

@@ -55,8 +55,9 @@ class EmbeddingRecorder:
         recording = EmbeddingRecording(opened, embedding)
         if opened.is_recording:
             carry_on(recording.describe, options)
-            if self._telemetry.content.on_spans:
-                carry_on(recording.record_inputs, call, self._telemetry.content)
+            content = self._telemetry.content.of_span()
+            if content.on_spans:
+                carry_on(recording.record_inputs, call, content)
         return recording
 
 

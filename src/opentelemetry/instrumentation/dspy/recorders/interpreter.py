@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import ToolInvocation
 
     from ..calls import Call
+    from ..content import Content
     from ..context import ActiveCall
     from ..spans import EnteredContext
     from ..telemetry import Telemetry
@@ -56,8 +57,9 @@ class InterpreterRecorder:
                 context=with_call(active),
             )
         )
-        recording = InterpreterRecording(self._telemetry, opened, active)
-        if opened.is_recording and self._telemetry.content.captured:
+        content = self._telemetry.content.of_span() if opened.is_recording else self._telemetry.content
+        recording = InterpreterRecording(content, opened, active)
+        if opened.is_recording and content.captured:
             carry_on(recording.describe, call)
         return recording
 
@@ -65,10 +67,10 @@ class InterpreterRecorder:
 class InterpreterRecording:
     """One execution under way."""
 
-    __slots__ = ("_active", "_opened", "_telemetry")
+    __slots__ = ("_active", "_content", "_opened")
 
-    def __init__(self, telemetry: Telemetry, opened: OpenInvocation[ToolInvocation], active: ActiveCall) -> None:
-        self._telemetry = telemetry
+    def __init__(self, content: Content, opened: OpenInvocation[ToolInvocation], active: ActiveCall) -> None:
+        self._content = content
         self._opened = opened
         self._active = active
 
@@ -76,16 +78,16 @@ class InterpreterRecording:
         """Set the code, and the variables that it is given."""
         given = keyword_view(_PARAMETERS, call)
         arguments = {name: given[name] for name in _PARAMETERS if given.get(name) is not None}
-        self._opened.invocation.arguments = self._telemetry.content.named_values(arguments, "tool")
+        self._opened.invocation.arguments = self._content.named_values(arguments, "tool")
 
     def finish(self, result: Any) -> None:
         """End the span of code that ran; what it submits at its end is what it returns."""
         self._active.remember(result)
         try:
-            if self._opened.is_recording and self._telemetry.content.captured:
+            if self._opened.is_recording and self._content.captured:
                 # DSPy's own class; one of the application's may have the name and nothing else in common with it.
                 output = getattr(result, "output", result) if type(result).__name__ == "FinalOutput" else result
-                self._opened.invocation.tool_result = self._telemetry.content.value(output, "tool")
+                self._opened.invocation.tool_result = self._content.make_room_for_answer().value(output, "tool")
         finally:
             self._opened.end(None)
 

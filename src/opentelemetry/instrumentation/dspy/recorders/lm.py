@@ -95,7 +95,17 @@ class LMRecorder:
 class LMRecording:
     """One language model call under way."""
 
-    __slots__ = ("_active", "_identity", "_invocation", "_opened", "_outer", "_stream", "_telemetry", "_under_way")
+    __slots__ = (
+        "_active",
+        "_content",
+        "_identity",
+        "_invocation",
+        "_opened",
+        "_outer",
+        "_stream",
+        "_telemetry",
+        "_under_way",
+    )
 
     def __init__(
         self,
@@ -107,6 +117,7 @@ class LMRecording:
         outer: LMCall | None,
     ) -> None:
         self._telemetry = telemetry
+        self._content = telemetry.content
         self._opened = opened
         self._invocation = opened.invocation
         self._identity = identity
@@ -117,12 +128,12 @@ class LMRecording:
 
     def describe(self, request: LMRequest, prompts: PromptTeller) -> None:
         """Set what is known of the call before it runs."""
+        self._content = content = self._telemetry.content.of_language_model_span()
         invocation, active = self._invocation, self._active
         # For the event; the span has them from its start.
         invocation.attributes.update(active.attributes)
         set_request_parameters(invocation, request.options)
         if invocation.stop_sequences:
-            content = self._telemetry.content
             invocation.stop_sequences = [content.word(text, "input") for text in invocation.stop_sequences]
         role = role_of(active)
         if role is not None:
@@ -132,8 +143,7 @@ class LMRecording:
             if active.module is not None and classify(type(active.module.instance)).is_predictor:
                 invocation.prompt_name = prompt_name(active.module)
                 invocation.prompt_version = prompt_version(active.module)
-        if self._telemetry.content.captured:
-            content = self._telemetry.content
+        if content.captured:
             invocation.input_messages = input_messages(content, request.prompt, request.messages)
             invocation.tool_definitions = tool_definitions(content, request.tools) or None
             if active.module is not None and invocation.prompt_name is not None:
@@ -170,7 +180,7 @@ class LMRecording:
             self._count(outcome, error)
             if outcome is not None:
                 self._record_outcome(outcome)
-            if self._opened.is_recording and self._telemetry.content.captured:
+            if self._opened.is_recording and self._content.captured:
                 self._record_reply(outcome, result)
             if error is not None:
                 self._invocation.finish_reasons = [ENDED_BY_ERROR]
@@ -237,7 +247,8 @@ class LMRecording:
             if outcome is None
             else (outcome.replies, outcome.outputs or result, outcome.finish_reasons)
         )
-        self._invocation.output_messages = output_messages(self._telemetry.content, replies, said, reasons)
+        content = self._content.make_room_for_answer()
+        self._invocation.output_messages = output_messages(content, replies, said, reasons)
 
     def _count(self, outcome: LMOutcome | None, error: BaseException | None) -> None:
         """Add the call to the roll-ups and to DSPy's metrics, or leave that to the call around it."""

@@ -120,7 +120,7 @@ def _agent_name(module_class: ModuleClass, signature: SignatureDescription | Non
 class ModuleRecording:
     """One module call under way."""
 
-    __slots__ = ("_active", "_began", "_module_class", "_opened", "_signature", "_telemetry")
+    __slots__ = ("_active", "_began", "_content", "_module_class", "_opened", "_signature", "_telemetry")
 
     def __init__(
         self,
@@ -131,6 +131,7 @@ class ModuleRecording:
         opened: OpenModule,
     ) -> None:
         self._telemetry = telemetry
+        self._content = telemetry.content
         self._module_class = module_class
         self._signature = signature
         self._active = active
@@ -139,6 +140,7 @@ class ModuleRecording:
 
     def describe(self, call: Call) -> None:
         """Take note of what is known of the call before it runs, beyond what its span started with."""
+        self._content = self._telemetry.content.of_span()
         attributes = self._opened.attributes
         if self._signature is not None:
             attributes[semconv.DSPY_SIGNATURE_FIELDS] = self._signature.fields
@@ -149,8 +151,8 @@ class ModuleRecording:
             if demos is not None:
                 attributes[semconv.DSPY_DEMOS_COUNT] = len(demos)
         if isinstance(self._opened, OpenInvocation) and isinstance(self._opened.invocation, LocalAgentInvocation):
-            record_tools(self._opened.invocation, call.instance, self._telemetry.content)
-        if self._telemetry.content.captured:
+            record_tools(self._opened.invocation, call.instance, self._content)
+        if self._content.captured:
             self._record_content(_inputs(call, self._module_class), "input")
 
     def place(self, parent: ActiveCall) -> None:
@@ -169,12 +171,12 @@ class ModuleRecording:
             response_id = None if module is None else module.response_id_of_result
             remember_span(result, self._opened.span.get_span_context(), response_id)
             self._note_for_agents(result)
-            module = self._active.module
             if module is not None and module.caller is not None:
                 module.remember(result)
             elif module is not None and self._active.example_calls is not None:
                 module.answer = result
-            if self._opened.is_recording and self._telemetry.content.captured:
+            if self._opened.is_recording and self._content.captured:
+                self._content.make_room_for_answer()
                 self._record_content(result, "output")
         finally:
             self._end(None)
@@ -221,21 +223,20 @@ class ModuleRecording:
         self._telemetry.metrics.module_duration.record(time.perf_counter() - self._began, attributes)
 
     def _record_content(self, value: Any, kind: ContentKind) -> None:
-        content = self._telemetry.content
         if isinstance(self._opened, OpenSpan):
-            if content.on_spans:
+            if self._content.on_spans:
                 name = semconv.DSPY_MODULE_INPUTS if kind == "input" else semconv.DSPY_MODULE_OUTPUTS
                 self._opened.attributes[name] = self._text_of(value, kind)
             return
         if kind == "input":
-            self._opened.invocation.input_messages = [input_message(content, value)]
+            self._opened.invocation.input_messages = [input_message(self._content, value)]
             return
         answer = without_trace(value)
         fields = answer_fields(self._active.instance, answer)
-        self._opened.invocation.output_messages = [output_message(content, answer, fields)]
+        self._opened.invocation.output_messages = [output_message(self._content, answer, fields)]
 
     def _text_of(self, value: Any, kind: ContentKind) -> str:
-        content = self._telemetry.content
+        content = self._content
         return content.named_json(value, kind) if kind == "input" else content.json(without_trace(value), kind)
 
 

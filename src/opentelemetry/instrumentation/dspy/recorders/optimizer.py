@@ -81,8 +81,9 @@ class OptimizerRecording:
             versions = _prompt_versions(result) if self._opened.is_recording else []
             if versions:
                 self._opened.attributes[semconv.DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS] = versions
-            if self._opened.is_recording and self._content.on_spans:
-                self._opened.attributes.update(chosen_texts(self._content, result))
+            if self._opened.is_recording:
+                content = self._content.of_span()
+                self._opened.attributes.update(chosen_texts(content, result) if content.on_spans else {})
         finally:
             self._end(None)
 

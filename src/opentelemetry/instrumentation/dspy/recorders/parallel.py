@@ -56,13 +56,14 @@ def _known_at_start(name: str, caller: RunningModule | None) -> dict[str, Attrib
 class ParallelRecording:
     """One call under way."""
 
-    __slots__ = ("_active", "_began", "_opened", "_records_content", "_telemetry")
+    __slots__ = ("_active", "_began", "_content", "_opened", "_records_content", "_telemetry")
 
     def __init__(self, telemetry: Telemetry, active: ActiveCall, opened: OpenSpan, *, records_content: bool) -> None:
         self._telemetry = telemetry
         self._active = active
         self._opened = opened
-        self._records_content = records_content and opened.is_recording and telemetry.content.on_spans
+        self._content = telemetry.content.of_span() if opened.is_recording else telemetry.content
+        self._records_content = records_content and opened.is_recording and self._content.on_spans
         self._began = time.perf_counter()
 
     @property
@@ -75,14 +76,15 @@ class ParallelRecording:
         if parent.straggler:
             attributes[semconv.DSPY_STRAGGLER] = True
         if self._records_content:
-            inputs = self._telemetry.content.named_json(call.keyword_arguments, "input")
+            inputs = self._content.named_json(call.keyword_arguments, "input")
             attributes[semconv.DSPY_MODULE_INPUTS] = inputs
 
     def finish(self, result: Any) -> None:
         """End the span of a call that returned."""
         try:
             if self._records_content:
-                self._opened.attributes[semconv.DSPY_MODULE_OUTPUTS] = self._telemetry.content.json(result, "output")
+                content = self._content.make_room_for_answer()
+                self._opened.attributes[semconv.DSPY_MODULE_OUTPUTS] = content.json(result, "output")
         finally:
             self._end(None)
 

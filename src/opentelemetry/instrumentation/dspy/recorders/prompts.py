@@ -37,7 +37,7 @@ class PromptTeller:
         """Tell of the prompt of a predictor's call, if it is new and content may stand on events."""
         if version is None or not self._telemetry.content.on_events or not self._is_new((name, version)):
             return
-        template, content = prompt_template(predictor), self._telemetry.content
+        template, content = prompt_template(predictor), self._telemetry.content.of_language_model_span()
         attributes: dict[str, AttributeValue] = {
             GEN_AI_PROMPT_NAME: name,
             GEN_AI_PROMPT_VERSION: version,

@@ -35,7 +35,8 @@ class RetrievalRecorder:
         """Start the span of a search and make it the current one."""
         parent = current_call()
         if parent.retrieval is not None:
-            return SharedRetrievalRecording(parent.retrieval) if self._telemetry.content.captured else None
+            is_wanted = self._telemetry.content.of_span().captured
+            return SharedRetrievalRecording(parent.retrieval) if is_wanted else None
         active = parent.inside(call)
         active.asks_server = True
         shared = hands_on(call.instance)
@@ -49,7 +50,8 @@ class RetrievalRecorder:
             server_port=retriever.server.port if retriever.server else None,
             context=with_call(active),
         )
-        recording = RetrievalRecording(self._telemetry.content, _open(invocation, shared=shared), active)
+        content = self._telemetry.content.of_span()
+        recording = RetrievalRecording(content, _open(invocation, shared=shared), active)
         if invocation.span.is_recording():
             carry_on(recording.describe, call)
         return recording
@@ -105,7 +107,7 @@ class RetrievalRecording:
             shared = self._active.retrieval
             if shared is not None:
                 documents = [shared.completed(document) for document in documents]
-            self._opened.invocation.documents = recorded_documents(self._content, documents)
+            self._opened.invocation.documents = recorded_documents(self._content.make_room_for_answer(), documents)
 
 
 class SharedRetrievalRecording:

@@ -87,6 +87,8 @@ class ToolRecording:
         self._opened: OpenInvocation[ToolInvocation] = open_invocation(
             telemetry.handler.tool(name, tool_type=FUNCTION, agent_name=agent_name, context=context)
         )
+        if self._opened.is_recording:
+            self._content = telemetry.content.of_span()
 
     def describe(self, identifier: str | None, description: Any, arguments: Any) -> None:
         """Take note of what is known of the call before it runs."""
@@ -105,7 +107,7 @@ class ToolRecording:
         self._active.remember(result)
         try:
             if self._content.captured and self._opened.is_recording and not inspect.isawaitable(result):
-                self._opened.invocation.tool_result = self._content.value(result, "tool")
+                self._opened.invocation.tool_result = self._content.make_room_for_answer().value(result, "tool")
         finally:
             self._opened.end(None)
 

@@ -144,9 +144,7 @@ class BatchRecording:
 
     __slots__ = ("_active", "_callers", "_opened")
 
-    def __init__(
-        self, active: ActiveCall, opened: OpenSpan | EnteredContext, callers: Sequence[ActiveCall]
-    ) -> None:
+    def __init__(self, active: ActiveCall, opened: OpenSpan | EnteredContext, callers: Sequence[ActiveCall]) -> None:
         self._active = active
         self._opened = opened
         self._callers = callers
