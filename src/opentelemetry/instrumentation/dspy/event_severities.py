@@ -35,7 +35,7 @@ class _SeverityLogger(Logger):
         super().__init__(name)
         self._logger = logger
 
-    def emit(self, record: LogRecord | None = None, **parts: Any) -> None:  # type: ignore[override]
+    def emit(self, record: LogRecord | None = None, **parts: Any) -> None:
         if record is None:
             self._logger.emit(**parts)
             return

@@ -111,8 +111,11 @@ class _CallTracer(Tracer):
             span.set_attributes(_known_at_start(call_in(context), attributes))
         return span if self._mirror is None else _mirrored(span, name, self._mirror)
 
+    # The API's is decorated by a class of its own, which does the same and more.
     @contextmanager
-    def start_as_current_span(self, name: str, *arguments: Any, **keyword_arguments: Any) -> Iterator[Span]:
+    def start_as_current_span(  # type: ignore[override]
+        self, name: str, *arguments: Any, **keyword_arguments: Any
+    ) -> Iterator[Span]:
         """Start a span and make it the current one."""
         end_on_exit = keyword_arguments.pop("end_on_exit", True)
         with use_span(self.start_span(name, *arguments, **keyword_arguments), end_on_exit=end_on_exit) as span:

@@ -61,7 +61,7 @@ def _teachers(optimizer: Any, settings: Mapping[str, Any], arguments: Mapping[st
 
 
 def _teacher_lm(settings: Mapping[str, Any]) -> Any:
-    teacher_settings = settings.get("teacher_settings")
+    teacher_settings: Any = settings.get("teacher_settings")
     return dict.get(teacher_settings, "lm") if is_kind(teacher_settings, dict) else None
 
 

@@ -30,7 +30,7 @@ def copying_methods(prediction_class: type) -> dict[str, Callable[..., Any]]:
     """Return the methods of DSPy's ``Prediction`` that note copies, by their names; none that it has already."""
     methods: dict[str, Callable[..., Any]] = {"__init__": _noting_init(prediction_class)}
     if _reconstruct is not None:
-        added = {"__copy__": _shallow, "__deepcopy__": _deep}
+        added: dict[str, Callable[..., Any]] = {"__copy__": _shallow, "__deepcopy__": _deep}
         methods.update((name, method) for name, method in added.items() if not hasattr(prediction_class, name))
     return methods
 

@@ -95,12 +95,13 @@ def prompt_template(predictor: RunningModule) -> PromptTemplate:
 
 
 def _read_fields(fields: dict[str, Any]) -> dict[str, dict[str, str]]:
-    read = {}
+    read: dict[str, dict[str, str]] = {}
     for name, field in fields.items():
+        read[name] = {"type": type_text(field.annotation)}
         description = (field.json_schema_extra or {}).get("desc")
         # A field without a description has its name in this form.
-        has_description = isinstance(description, str) and description != f"${{{name}}}"
-        read[name] = {"type": type_text(field.annotation), **({"description": description} if has_description else {})}
+        if isinstance(description, str) and description != f"${{{name}}}":
+            read[name]["description"] = description
     return read
 
 

@@ -162,9 +162,9 @@ class BatchRecording:
 
     def _end(self, error: BaseException | None) -> None:
         try:
-            is_span = isinstance(self._opened, OpenSpan) and self._opened.is_recording
-            if is_span and self._active.scope is not None:
-                self._opened.attributes.update(usage_attributes(self._active.scope))
+            opened = self._opened
+            if isinstance(opened, OpenSpan) and opened.is_recording and self._active.scope is not None:
+                opened.attributes.update(usage_attributes(self._active.scope))
         finally:
             self._opened.end(error)
 
