@@ -84,6 +84,15 @@ def test_every_span_has_a_kind_an_input_and_an_output(
         assert returned, span.name
 
 
+def test_a_trace_is_called_by_its_first_span_in_the_list_of_mlflow(
+    start_telemetry: StartTelemetry, lm: dspy.LM
+) -> None:
+    telemetry = start_telemetry(openinference=True)
+    dspy.Predict("question -> answer")(question="Where?")
+    names = {span.name: attributes_of(span).get("mlflow.traceTag.mlflow.traceName") for span in telemetry.spans}
+    assert names == {"Predict question -> answer": "Predict question -> answer", "chat gpt-4o-mini": None}
+
+
 def test_without_content_a_row_says_how_much_and_how_well_and_nothing_of_what(
     start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer, colbert: dspy.ColBERTv2
 ) -> None:

@@ -95,7 +95,7 @@ class OpenInferenceMirror:
         length = self._max_length if longest is None else min(self._max_length, longest)
         told: dict[str, AttributeValue] = {}
         room = limit - len(attributes)
-        for item in _told(name, attributes, length):
+        for item in _told(name, span, attributes, length):
             # What an application or another instrumentation has set is theirs.
             new = {key: value for key, value in item.items() if key not in attributes}
             # What was recorded must not be pushed out by its own mirror.
@@ -106,10 +106,12 @@ class OpenInferenceMirror:
         return told
 
 
-def _told(name: str, attributes: Mapping[str, Any], length: int) -> Iterator[dict[str, AttributeValue]]:
+def _told(name: str, span: Span, attributes: Mapping[str, Any], length: int) -> Iterator[dict[str, AttributeValue]]:
     """Yield what belongs together, the most important first."""
     what = str(attributes.get(gen_ai.GEN_AI_OPERATION_NAME) or name.partition(" ")[0])
     yield {words.SPAN_KIND: _KINDS.get(what, words.CHAIN)}
+    if getattr(span, "parent", name) is None:
+        yield {words.MLFLOW_TRACE_NAME: getattr(span, "name", name)}
     given, returned = sides_of(what, attributes)
     if ERROR_TYPE in attributes and not (returned is not None and returned.is_content):
         returned = summary(attributes[ERROR_TYPE], *used(attributes))

@@ -18,6 +18,9 @@ EMBEDDINGS: Final = "embedding.embeddings"
 INPUT_MESSAGES: Final = "llm.input_messages"
 OUTPUT_MESSAGES: Final = "llm.output_messages"
 
+MLFLOW_TRACE_NAME: Final = "mlflow.traceTag.mlflow.traceName"
+"""What MLflow calls a trace in its list, read from the root span; a trace that came over OTLP has no name otherwise."""
+
 TEXT: Final = "text/plain"
 JSON: Final = "application/json"
 
