@@ -186,6 +186,28 @@ def test_a_sampler_can_drop_optimizers_and_nothing_else(
     )
 
 
+class MarkingSampler(DecidingSampler):
+    """Answers with an attribute of its own alone, as samplers may."""
+
+    def should_sample(self, *values: Any, **options: Any) -> SamplingResult:
+        return SamplingResult(super().should_sample(*values, **options).decision, {"sampler": "mine"})
+
+
+@pytest.mark.parametrize("wrapped", [lambda sampler: sampler, ParentBased], ids=["each span", "each root"])
+def test_a_sampler_that_hands_no_attributes_on_takes_none_away(
+    start_telemetry: StartTelemetry, wrapped: Callable[[Sampler], Sampler]
+) -> None:
+    telemetry = start_telemetry(sampler=wrapped(MarkingSampler()))
+    with dspy.context(lm=here()), telemetry_context(conversation_id="c-42", attributes={"tenant": "acme"}):
+        Desk()(question="Where?")
+    root = telemetry.attributes("invoke_workflow Desk")
+    assert root["sampler"] == "mine"
+    assert root["dspy.module.name"] == "Desk"
+    for span in telemetry.spans:
+        assert attributes_of(span)["tenant"] == "acme"
+        assert attributes_of(span)["gen_ai.conversation.id"] == "c-42"
+
+
 class OneTenant(SpanProcessor):
     """Keeps the spans of one tenant, by what it sees when they start."""
 

@@ -109,6 +109,8 @@ class _CallTracer(Tracer):
             return span
         if not may_be_sampled:
             span.set_attributes(_known_at_start(call_in(context), attributes))
+        elif attributes:
+            _give_back(span, attributes)
         return span if self._mirror is None else _mirrored(span, name, self._mirror)
 
     # The API's is decorated by a class of its own, which does the same and more.
@@ -155,6 +157,13 @@ def _known_at_start(call: ActiveCall, attributes: Attributes) -> dict[str, Attri
     if attributes:
         known.update(attributes)
     return known
+
+
+def _give_back(span: Span, attributes: Mapping[str, AttributeValue]) -> None:
+    """Set what the span did not keep: in the SDK, a sampler that returns no attributes takes all of them away."""
+    kept = getattr(span, "attributes", None)
+    if kept is not None and next(iter(attributes)) not in kept:
+        span.set_attributes({name: value for name, value in attributes.items() if name not in kept})
 
 
 def _add(known: dict[str, AttributeValue], tell: Callable[[], Mapping[str, AttributeValue]]) -> None:
