@@ -111,7 +111,7 @@ def test_figures_stand_in_one_column_beside_names_with_emoji() -> None:
 def test_the_end_of_a_text_has_as_many_words_as_there_is_room_for() -> None:
     assert ending("where is the Nile", 8) == "the Nile"
     assert ending("where is the Nile", 11) == "is the Nile"
-    assert ending("where", 3) == "re"
+    assert ending("where", 3) == "ere"
     assert ending("何も見つかりません", 5) == "せん"
     assert ending("", 5) == ""
 

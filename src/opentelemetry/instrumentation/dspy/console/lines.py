@@ -103,7 +103,9 @@ def _table(rows: list[Row], characters: Characters, width: int | None) -> list[L
     name_width = min(_WIDEST_NAME, max(map(_width_of, names)))
     figures = _figures(rows, characters, with_words=True)
     if width is not None:
-        remarks = min(_WIDEST_REMARKS, max(sum(len(_GAP + note.text) for note in row.notes) for row in rows))
+        # A fold, which has no duration of its own, can say the rest below its line.
+        noted = [sum(len(_GAP + note.text) for note in row.notes) for row in rows if row.duration]
+        remarks = min(_WIDEST_REMARKS, max(noted, default=0))
         if name_width + _width_of(figures[0]) + remarks > width:
             figures = _figures(rows, characters, with_words=False)
         name_width = min(name_width, max(_NARROWEST_NAME, width - _width_of(figures[0]) - remarks))
