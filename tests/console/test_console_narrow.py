@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+needs_rich_that_joins = pytest.mark.skipif(
+    cell_len("🧑‍🚀") != 2, reason="this rich counts the characters that a picture is joined from"
+)
 NAMES = {
     "plain": "invoke_workflow Level",
     "wide": "invoke_workflow 長い名前のモジュール",
@@ -48,7 +51,9 @@ def in_terminal(recorded: Recorded, width: int) -> list[str]:
     return ESCAPE.sub("", out.getvalue()).splitlines()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs_rich_that_joins) if name == "joined" else name for name in NAMES]
+)
 @pytest.mark.parametrize("depth", [2, 6, 12])
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_line_is_longer_than_the_terminal(width: int, depth: int, name: str) -> None:
@@ -86,7 +91,7 @@ EMOJI = "🧑‍🚀 👨‍👩‍👧‍👦 ❤️ ❤ 👍🏽 🇩🇪 1️
 
 @pytest.mark.parametrize("text", [*EMOJI.split(), "한국", "\u1112\u1161\u11ab", "cafe\u0301", "می‌خواهم"])
 def test_a_picture_of_several_characters_takes_the_columns_of_one(text: str) -> None:
-    assert columns_of(text) == cell_len(text)
+    assert columns_of(text) == {"❤": 1, "한국": 4, "cafe\u0301": 4, "می‌خواهم": 7}.get(text, 2)
     assert len(list(clusters(EMOJI))) == len(EMOJI.split()) * 2 - 1
 
 
@@ -100,6 +105,7 @@ def test_a_text_is_never_cut_inside_of_a_picture() -> None:
     assert set(pieces) - {"❤"} == whole - {"❤"}
 
 
+@needs_rich_that_joins
 def test_figures_stand_in_one_column_beside_names_with_emoji() -> None:
     names = ["plain", "❤️", "🧑‍🚀 launch", "👍🏽", "🇩🇪", "1️⃣"]
     tree = span("Parallel", *(span(f"execute_tool {name}", milliseconds=1) for name in names), dspy__x=1)

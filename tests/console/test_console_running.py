@@ -175,8 +175,8 @@ def test_an_evaluation_tells_how_many_examples_are_done(model: HeldModel, termin
     evaluate = dspy.Evaluate(devset=devset, metric=lambda *arguments: True, num_threads=1)
     model.answer(2)
     program = start(lambda: evaluate(Asker()))
-    terminal.until(lambda screen: bool(screen.lines) and " · 2 examples · " in screen.lines[-1])
-    assert re.match(r"evaluate <lambda> \d+ s · chat gpt-4o-mini \d+ s · 2 examples · ", terminal.screen.lines[-1])
+    terminal.until(lambda screen: bool(screen.lines) and " · 2 examples done · " in screen.lines[-1])
+    assert re.match(r"evaluate <lambda> \d+ s · chat gpt-4o-mini \d+ s · 2 examples done · ", terminal.screen.lines[-1])
     model.answer()
     program.join()
 

@@ -40,6 +40,8 @@ __all__ = ["Said", "content_of", "has_content", "is_module"]
 
 _DSPY_EXAMPLE_PREDICTION: Final = "dspy.example.prediction"
 _DSPY_EXAMPLE_FEEDBACK: Final = "dspy.example.feedback"
+_DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS: Final = "dspy.optimizer.trial.instructions"
+_DSPY_OPTIMIZER_BEST_INSTRUCTIONS: Final = "dspy.optimizer.best_instructions"
 
 _CONTENT: Final = (
     GEN_AI_INPUT_MESSAGES,
@@ -92,7 +94,7 @@ def content_of(node: Node, *, in_module: bool, in_example: bool) -> list[Said]:
         return list(_of_example(attributes))
     if is_module(node):
         return [] if in_module else list(_of_module(attributes, with_inputs=not in_example))
-    return [*_of_tool(attributes), *_of_retrieval(node, attributes)]
+    return [*_of_tool(attributes), *_of_retrieval(node, attributes), *_of_optimizer(attributes)]
 
 
 def _of_example(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
@@ -101,6 +103,11 @@ def _of_example(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
     yield from _fields(_value_of(attributes, _DSPY_EXAMPLE_PREDICTION), "→ {}", _OUTPUT_LINES)
     if _DSPY_EXAMPLE_FEEDBACK in attributes:
         yield Said("feedback", str(attributes[_DSPY_EXAMPLE_FEEDBACK]), _VALUE_LINES)
+
+
+def _of_optimizer(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
+    yield from _fields(_value_of(attributes, _DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS), "tried {}")
+    yield from _fields(_value_of(attributes, _DSPY_OPTIMIZER_BEST_INSTRUCTIONS), "best {}")
 
 
 def _of_module(attributes: Mapping[str, AttributeValue], *, with_inputs: bool) -> Iterator[Said]:

@@ -70,8 +70,16 @@ class LiveLine(SpanProcessor):
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="dspy_console", daemon=True)
-                    self._thread.start()
+                    self._start_thread()
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._run, name="dspy_console", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # No more threads are to be had, or the interpreter ends.
+            self._closed = True
+        else:
+            self._thread = thread
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span that ends; the line goes at once where nothing else runs."""
@@ -140,5 +148,6 @@ class LiveLine(SpanProcessor):
             self._forking.release()
 
     def _in_child(self) -> None:
+        self._forking = None
         self._line.forget()
         self._start_empty()

@@ -19,6 +19,7 @@ __all__ = ["RunningCalls"]
 _LONGEST_NAME: Final = 48
 _NANOSECONDS: Final = 1_000_000_000
 _COUNTED: Final = {"optimize_trial": "trial", "evaluate_example": "example"}
+"""Spans that are counted when they have ended, and in which words."""
 
 
 @dataclass(slots=True)
@@ -83,7 +84,9 @@ class RunningCalls:
             spans = list(call.open.values())
             words = [Part(_running(*spans[0]), "bold"), *(Part(_running(*span)) for span in spans[1:][-1:])]
             words.extend(
-                Part(count_words(call.done[name], word)) for name, word in _COUNTED.items() if name in call.done
+                Part(f"{count_words(call.done[name], word)} done")
+                for name, word in _COUNTED.items()
+                if name in call.done
             )
             if call.usage.lm_calls:
                 words.append(Part(count_words(call.usage.lm_calls, "LM call")))
