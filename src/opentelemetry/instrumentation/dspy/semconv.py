@@ -191,7 +191,7 @@ DSPY_STRAGGLER: Final = "dspy.straggler"
 """boolean: whether this is the second run of an item that DSPy found to take too long."""
 
 EVENT_GEN_AI_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"
-"""log event of the conventions: what one evaluation gave for one example."""
+"""log event of the conventions: what one evaluation gave for one example, or what a user said of an answer."""
 
 # --- exceptions ------------------------------------------------------------------------------------------------
 
