@@ -67,6 +67,10 @@ $(BENCH)/.ready: pyproject.toml $(PINNED) $(BIN)/uv
 bench: $(BENCH)/.ready ## measure what the instrumentation costs, beside two others and the bare SDK
 	@$(BENCH)/python -m benchmarks $(BENCH_OPTIONS)
 
+.PHONY: screens
+screens: $(BIN)/.dev ## look at one program in Phoenix and MLflow, under this library and under theirs; writes docs/screens.md
+	$(BIN)/nox --session screens $(if $(SCREENS_OPTIONS),-- $(SCREENS_OPTIONS))
+
 .PHONY: lint
 lint: $(BIN)/.dev ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .

@@ -20,6 +20,12 @@ DEVELOPMENT = CONSTRAINTS / "development.txt"
 LOCAL_MODEL = "examples/support_desk/local_model_requirements.txt"
 DEMO = "examples/support_desk/requirements.txt"
 
+SCREENS = {
+    "phoenix": ("arize-phoenix==20.26.*", "openinference-instrumentation-dspy", "playwright"),
+    "mlflow": ("mlflow==3.17.2", "playwright"),
+}
+"""Backends that are looked at, each with the instrumentation of DSPy that is its own, and what looks at them."""
+
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
@@ -59,6 +65,27 @@ def lowest(session: nox.Session, dspy: str) -> None:
 
 
 @nox.session
+@nox.parametrize("backend", [*SCREENS])
+def screens(session: nox.Session, backend: str) -> None:
+    """Run one program in a real backend under us and under the backend's own instrumentation, and compare.
+
+    After the last backend the table in ``docs/screens.md`` is written anew.
+    """
+    # Compiled at once: neither backend starts within a minute from sources alone.
+    session.install(
+        "--compile-bytecode",
+        "--editable",
+        ".[instruments,otlp]",
+        *SCREENS[backend],
+        "--constraint",
+        str(CONSTRAINTS / f"screens-{backend}.txt"),
+        "--build-constraint",
+        str(DEVELOPMENT),
+    )
+    session.run("python", "-m", "screens", backend, *session.posargs)
+
+
+@nox.session
 def constraints(session: nox.Session) -> None:
     """Look up the newest versions that go together, for all Pythons at once, and keep them."""
     _compile(session, DEVELOPMENT, "--all-extras", DEMO)
@@ -66,16 +93,21 @@ def constraints(session: nox.Session) -> None:
         asked = Path(session.create_tmp()) / f"dspy-{dspy}.in"
         asked.write_text(f"dspy=={dspy}\n", encoding="utf-8")
         _compile(session, Path(_pinned(dspy)), "--extra=compat", str(asked))
+    for backend, packages in SCREENS.items():
+        asked = Path(session.create_tmp()) / f"screens-{backend}.in"
+        asked.write_text("\n".join(packages) + "\n", encoding="utf-8")
+        output = CONSTRAINTS / f"screens-{backend}.txt"
+        _compile(session, output, "--extra=instruments", "--extra=otlp", str(asked), python="3.11")
 
 
 def _pinned(dspy: str) -> str:
     return str(CONSTRAINTS / f"dspy-{dspy}.txt")
 
 
-def _compile(session: nox.Session, output: Path, *asked: str) -> None:
+def _compile(session: nox.Session, output: Path, *asked: str, python: str = "3.10") -> None:
     # Neither addresses nor paths: the file is the same wherever it is made.
     session.run(
-        *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version=3.10"),
+        *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", f"--python-version={python}"),
         *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         *("--constraint", str(CONSTRAINTS / "hints.in"), "--output-file", str(output), "pyproject.toml", *asked),
         external=True,

@@ -1,0 +1,82 @@
+"""Takes pictures of a backend's pages with Debian's Chromium; where there is none, it says so and takes none."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from playwright.sync_api import Page as PlaywrightPage
+
+__all__ = ["BROWSER", "Page", "take"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An address, a text that stands on the page once it is whole, and texts to click on then, one after the other."""
+
+    address: str
+    text: str
+    clicks: tuple[str, ...] = ()
+
+
+BROWSER = "chromium"
+_WIDTH, _HEIGHT = 1400, 800
+_SETTLED = 2500
+"""Milliseconds after which a page has drawn what it asked for."""
+
+_PATIENCE = 45_000
+
+_IN_THE_WAY = ("Got it",)
+"""Buttons of what a backend lays over its page when it is opened for the first time."""
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def take(pages: Mapping[str, Page], folder: Path) -> list[Path]:
+    """Photograph each page under its name; return the pictures."""
+    executable = shutil.which(BROWSER)
+    if executable is None:
+        print(f"  no pictures: the program `{BROWSER}` is missing (Debian's package of that name has it)", flush=True)
+        return []
+    from playwright.sync_api import Error, sync_playwright
+
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[*_ARGUMENTS])
+        shown = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme="light")
+        for name, page in pages.items():
+            target = folder / f"{name}.png"
+            try:
+                _open(shown, page)
+            except Error as error:
+                print(f"  {name} is not as expected: {error}", flush=True)
+            shown.screenshot(path=target)
+            taken.append(target)
+            print(f"  {target}", flush=True)
+        browser.close()
+    return taken
+
+
+def _open(shown: PlaywrightPage, page: Page) -> None:
+    shown.goto("about:blank")
+    shown.goto(page.address, wait_until="networkidle", timeout=_PATIENCE)
+    shown.get_by_text(page.text).first.wait_for(timeout=_PATIENCE)
+    for text in _IN_THE_WAY:
+        for button in shown.get_by_role("button", name=text, exact=True).all():
+            button.click(timeout=_PATIENCE)
+    for text in page.clicks:
+        shown.get_by_text(text).last.click(timeout=_PATIENCE)
+    shown.wait_for_timeout(_SETTLED)
