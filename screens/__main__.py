@@ -28,7 +28,7 @@ DESK = ROOT / "examples" / "support_desk"
 KEPT, PICTURES = ROOT / "build" / "screens", ROOT / "build" / "screens"
 PAGE = ROOT / "docs" / "screens.md"
 
-_PROGRAM_SECONDS, _ARRIVAL_SECONDS = 180, 90.0
+_PROGRAM_SECONDS, _ARRIVAL_SECONDS = 300, 120.0
 _STEADY_READS = 3
 """Answers in a row with the same number of spans, after which no more are waited for."""
 
@@ -37,7 +37,7 @@ def main() -> int:
     """Fill the columns of one backend; write the page where all columns are filled."""
     parser = argparse.ArgumentParser(prog="python -m screens", description=__doc__)
     parser.add_argument("backend", choices=sorted({column.backend for column in COLUMNS}))
-    parser.add_argument("--no-pictures", action="store_true", help="take no pictures of the pages")
+    parser.add_argument("--pictures", choices=("none", "few", "many"), default="few", help="of how many pages")
     options = parser.parse_args()
     sys.path.insert(0, str(DESK))
     start, read = {
@@ -48,8 +48,8 @@ def main() -> int:
         for column in COLUMNS:
             if column.backend == options.backend:
                 answer = _fill(column, url, lambda name: read(url, name))
-                if not options.no_pictures:
-                    take(tour(column, url, answer), PICTURES)
+                if options.pictures != "none":
+                    take(tour(column, url, answer, is_long=options.pictures == "many"), PICTURES)
     return _write()
 
 
@@ -76,6 +76,7 @@ def _fill(column: Column, url: str, read: Callable[[str], dict[str, Any]]) -> di
     if output.returncode:
         raise RuntimeError(f"the program failed:\n{output.stderr[-3000:]}")
     sent = int(output.stdout.rpartition(ENDED)[2])
+    print(f"  it has ended after {time.monotonic() - began:.0f} s", flush=True)
     answer = _arrived(column, read, sent)
     spans = len(seen_of(column.backend, answer).spans)
     print(f"  {spans} spans arrived, {time.monotonic() - began:.0f} s in all", flush=True)
@@ -99,7 +100,9 @@ def _environment(column: Column, url: str, experiment: str) -> Mapping[str, str]
     else:
         where = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": url,
-            "OTEL_EXPORTER_OTLP_TIMEOUT": "60",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "100",
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "32",
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
             "OTEL_SERVICE_NAME": "support-desk",
             "OTEL_RESOURCE_ATTRIBUTES": f"openinference.project.name={column.name}",
         }

@@ -43,7 +43,7 @@ def _list(seen: Seen, expected: Expected) -> str:
     if not names:
         return f"{len(seen.rows)}, none with a name"
     [(name, times)] = names.most_common(1)
-    return f"{len(seen.rows)}, {counted(len(names), 'name')}; {times} times `{name}`"
+    return f"{len(seen.rows)}, {counted(len(names), 'name')}; `{name}` {counted(times, 'time')}"
 
 
 def _list_sides(seen: Seen, expected: Expected) -> str:

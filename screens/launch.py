@@ -6,6 +6,7 @@ last line tells how many spans have ended, where the instrumentation can be aske
 
 from __future__ import annotations
 
+import atexit
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ ENDED = "spans ended: "
 """What the last line begins with."""
 
 USER = "u-7"
+_FLUSH_MILLISECONDS = 200_000
 
 
 class _Counter(SpanProcessor):
@@ -74,6 +76,8 @@ def _exporting() -> TracerProvider:
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     provider.add_span_processor(_COUNTER)
+    # At its end a provider waits for half a minute, which is not enough for MLflow on a busy machine.
+    atexit.register(provider.force_flush, _FLUSH_MILLISECONDS)
     return provider
 
 

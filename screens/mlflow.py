@@ -13,6 +13,7 @@ __all__ = ["create", "read", "seen"]
 _NAME, _SESSION, _USER = "mlflow.traceName", "mlflow.trace.session", "mlflow.trace.user"
 _TOKENS, _COST = "mlflow.trace.tokenUsage", "mlflow.trace.cost"
 _RUN = "mlflow.sourceRun"
+_PAGE = 50
 _TABLE = "result_table.json"
 """Where autolog keeps an evaluation's examples and their scores, among the artifacts of a run."""
 
@@ -31,9 +32,15 @@ def read(url: str, experiment: str) -> dict[str, Any]:
         return {}
     place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": ids[0]}}
     found = ask(f"{url}/api/3.0/mlflow/traces/search", {"locations": [place], "max_results": 500}).get("traces", [])
-    traces = [ask(f"{url}/api/3.0/mlflow/traces/get?trace_id={trace['trace_id']}")["trace"] for trace in found]
+    traces = _whole(url, [trace["trace_id"] for trace in found])
     runs = ask(f"{api}/runs/search", {"experiment_ids": ids, "max_results": 100}).get("runs", [])
     return {"id": ids[0], "traces": traces, "runs": [{**run, "tables": _tables(url, run)} for run in runs]}
+
+
+def _whole(url: str, identities: list[str]) -> list[Any]:
+    pages = [identities[begin : begin + _PAGE] for begin in range(0, len(identities), _PAGE)]
+    asked = ["&".join(f"trace_ids={identity}" for identity in page) for page in pages]
+    return [trace for ids in asked for trace in ask(f"{url}/api/3.0/mlflow/traces/batchGet?{ids}")["traces"]]
 
 
 def _tables(url: str, run: dict[str, Any]) -> list[Any]:

@@ -26,10 +26,10 @@ class Page:
 
 BROWSER = "chromium"
 _WIDTH, _HEIGHT = 1400, 800
-_SETTLED = 2500
+_SETTLED = 5000
 """Milliseconds after which a page has drawn what it asked for."""
 
-_PATIENCE = 45_000
+_PATIENCE = 30_000
 
 _IN_THE_WAY = ("Got it",)
 """Buttons of what a backend lays over its page when it is opened for the first time."""
@@ -72,7 +72,7 @@ def take(pages: Mapping[str, Page], folder: Path) -> list[Path]:
 
 def _open(shown: PlaywrightPage, page: Page) -> None:
     shown.goto("about:blank")
-    shown.goto(page.address, wait_until="networkidle", timeout=_PATIENCE)
+    shown.goto(page.address, timeout=_PATIENCE)
     shown.get_by_text(page.text).first.wait_for(timeout=_PATIENCE)
     for text in _IN_THE_WAY:
         for button in shown.get_by_role("button", name=text, exact=True).all():

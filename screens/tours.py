@@ -16,9 +16,11 @@ __all__ = ["tour"]
 _STOPS = {
     "trace": ("How long does a parcel to Norway take?", ()),
     "model": ("How long does a parcel to Norway take?", ("chat gpt-4o-mini", "LM.__call__")),
+    "evaluation": ("What does delivery to Switzerland cost", ()),
+}
+_MORE = {
     "search": ("How long does a parcel to Norway take?", ("retrieval",)),
     "agent": ("Has order A-1042 arrived", ()),
-    "evaluation": ("What does delivery to Switzerland cost", ()),
     "picture": ("What is in the picture?", ()),
     "error": ("How old is the workshop?", ()),
 }
@@ -28,7 +30,7 @@ _FIRST = "Which lamp is the brightest?"
 """Stands in one of the newest rows of every list."""
 
 
-def tour(column: Column, url: str, answer: dict[str, Any]) -> dict[str, Page]:
+def tour(column: Column, url: str, answer: dict[str, Any], *, is_long: bool = False) -> dict[str, Page]:
     """Return the pages of a column, by the names of their pictures."""
     seen = seen_of(column.backend, answer)
     if column.backend == "phoenix":
@@ -36,14 +38,14 @@ def tour(column: Column, url: str, answer: dict[str, Any]) -> dict[str, Page]:
     else:
         traces, of_trace = f"{url}/#/experiments/{answer['id']}/traces", "?selectedEvaluationId="
     pages = {f"{column.name}-list": Page(traces, _FIRST)}
-    for name, (question, clicked) in _STOPS.items():
+    for name, (question, clicked) in {**_STOPS, **(_MORE if is_long else {})}.items():
         root = _root(seen, question)
         inside = {span.name for span in seen.spans if root is not None and span.trace == root.trace}
         clicks = tuple(text for text in clicked if text in inside)
         if root is not None and (clicks or not clicked):
             pages[f"{column.name}-{name}"] = Page(f"{traces}{of_trace}{root.trace}", root.name, clicks)
     optimizer = next((span for span in seen.roots if span.name.startswith("optimize ")), None)
-    if optimizer is not None:
+    if is_long and optimizer is not None:
         pages[f"{column.name}-optimizer"] = Page(f"{traces}{of_trace}{optimizer.trace}", optimizer.name)
     return pages
 
