@@ -9,10 +9,10 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 from opentelemetry.trace import SpanContext
-from screens.servers import mlflow as mlflow_server
 
 from examples.feedback.backends import assess_in_mlflow
 from opentelemetry.instrumentation.dspy import span_context_of, trace_id_of
+from screens.servers import mlflow as mlflow_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.trace import SpanContext, format_span_id
-from screens.servers import phoenix
 
 from examples.feedback.backends import annotate_in_phoenix
 from opentelemetry.instrumentation.dspy import span_context_of, trace_id_of
+from screens.servers import phoenix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from console_spans import chat, printed, span, tracer_for
 
+from opentelemetry.instrumentation.dspy.amounts import money_words
 from opentelemetry.instrumentation.dspy.console import DSPyConsoleSpanExporter
-from opentelemetry.instrumentation.dspy.console.words import duration_words, money_words
+from opentelemetry.instrumentation.dspy.console.words import duration_words
 
 
 @pytest.mark.parametrize(

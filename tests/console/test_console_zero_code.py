@@ -10,7 +10,7 @@ from pathlib import Path
 
 from model_server import ModelServer, Reply, Request
 
-from opentelemetry.instrumentation.dspy.console.words import money_words
+from opentelemetry.instrumentation.dspy.amounts import money_words
 
 DURATION = r"[0-9.]+ (?:µs|ms|s)"
 TRACE = r"trace [0-9a-f]{32}"

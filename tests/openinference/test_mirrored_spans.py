@@ -14,6 +14,7 @@ from recorded import attributes_of
 from search_server import PASSAGES, SearchServer
 
 from opentelemetry.instrumentation.dspy import telemetry_context
+from opentelemetry.instrumentation.dspy.amounts import money_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ def test_without_content_a_row_says_how_much_and_how_well_and_nothing_of_what(
     usage = [request.usage for request in model_server.requests if request.usage is not None]
     found = {span.name: sides(attributes_of(span)) for span in telemetry.spans}
     cost = telemetry.attributes("invoke_workflow Desk")["dspy.usage.cost"]
-    assert found["invoke_workflow Desk"] == ("Desk", f"4 LM calls · ${cost:.6g}")
+    assert found["invoke_workflow Desk"] == ("Desk", f"4 LM calls · {money_words(cost)}")
     assert found["retrieval wiki17_abstracts"] == ("wiki17_abstracts · top 2", "2 documents")
     assert found["embeddings letters"] == ("letters", "5 dimensions")
     assert found["execute_tool search"] == ("search", "done")

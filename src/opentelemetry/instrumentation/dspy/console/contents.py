@@ -16,6 +16,7 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
     GenAiOperationNameValues,
 )
 
+from ..amounts import count_words
 from ..semconv import (
     DSPY_DOCUMENTS_COUNT,
     DSPY_EVALUATE_METRIC,
@@ -29,7 +30,6 @@ from ..semconv import (
 from .examples import is_example
 from .said import Said, plain, said_before, said_in_reply, texts_of
 from .tree import Node, attributes_of, is_lm_call, number_of
-from .words import count_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import format_trace_id
 
+from ..amounts import count_words
 from .columns import columns_of, cut, narrowed, wrapped
 from .quotes import quotes_of
 from .rows import Row, rows_of
 from .tree import Node, Summary
-from .words import Part, count_words, duration_words, error_words, tidy, total_words
+from .words import Part, duration_words, error_words, tidy, total_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,6 +12,7 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
     GenAiOperationNameValues,
 )
 
+from ..amounts import count_words
 from ..semconv import (
     DSPY_EXAMPLE_INDEX,
     DSPY_MODULE_PATH,
@@ -21,7 +22,7 @@ from .contents import Said, content_of, is_module
 from .examples import is_example
 from .folds import Fold, branches_of, fold
 from .tree import Node, Summary, attributes_of, is_lm_call, number_of
-from .words import Part, cost_words, count_words, duration_words, error_words, note_words, tidy
+from .words import Part, cost_words, duration_words, error_words, note_words, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ..amounts import count_words
 from ..usage import Usage
 from .tree import context_of, is_lm_call, lm_usage
-from .words import Part, cost_words, count_words, duration_words, tidy
+from .words import Part, cost_words, duration_words, tidy
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..amounts import money_words
 from ..semconv import (
     DSPY_EXAMPLE_INDEX,
     DSPY_OPTIMIZER_BEST_SCORE,
@@ -16,7 +17,7 @@ from ..semconv import (
     DSPY_OPTIMIZER_TRIAL_SCORE,
 )
 from .tree import attributes_of, build_tree, number_of
-from .words import Part, duration_words, error_words, money_words, tidy, total_words
+from .words import Part, duration_words, error_words, tidy, total_words
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

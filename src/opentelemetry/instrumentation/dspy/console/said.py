@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .words import count_words
+from ..amounts import count_words
 
 __all__ = ["Said", "plain", "said_before", "said_in_reply", "texts_of"]
 

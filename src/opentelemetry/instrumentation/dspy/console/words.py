@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..amounts import count_words, money_words
 from ..semconv import (
     DSPY_EVALUATE_EXAMPLE_SCORE,
     DSPY_EVALUATE_FAILURES,
@@ -27,17 +27,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Part",
     "cost_words",
-    "count_words",
     "duration_words",
     "error_words",
-    "money_words",
     "note_words",
     "tidy",
     "total_words",
 ]
 
 _LONGEST_MESSAGE: Final = 400
-_MOST_DECIMALS: Final = 9
 
 _DSPY_ATTEMPT_REWARD: Final = "dspy.attempt.reward"
 _DSPY_ATTEMPTS_BEST_REWARD: Final = "dspy.attempts.best_reward"
@@ -89,16 +86,6 @@ def _three_digits(value: float) -> str:
     return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
 
 
-def money_words(dollars: float) -> str:
-    """Return an amount with at least three significant digits: ``$0.000123``, ``$0.0312``, ``$1,204.50``."""
-    if dollars <= 0:
-        return "$0.00"
-    rounded = float(f"{dollars:.2e}")
-    decimals = min(_MOST_DECIMALS, max(2, 2 - math.floor(math.log10(rounded))))
-    words = f"{dollars:,.{decimals}f}"
-    return f"${words}" if float(words.replace(",", "")) > 0 else f"<${10**-_MOST_DECIMALS:.{_MOST_DECIMALS}f}"
-
-
 def cost_words(usage: Usage) -> str:
     """Return what was paid: ``$0.0031``, ``$?`` where no price is known, ``$0.0031+?`` where some are not.
 
@@ -111,11 +98,6 @@ def cost_words(usage: Usage) -> str:
 
 def _tokens_were_used(usage: Usage) -> bool:
     return usage.input_tokens > 0 or usage.output_tokens > 0
-
-
-def count_words(count: int, singular: str, plural: str = "") -> str:
-    """Return ``1 error``, ``1,204 errors``."""
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def error_words(error: SpanError, *, with_message: bool, survived: bool) -> str:

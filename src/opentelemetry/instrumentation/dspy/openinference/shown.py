@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 
 from .. import semconv
+from ..amounts import count_words, money_words
 from .bounds import cut, dumped, fitted, parsed
 from .words import JSON, TEXT
 
@@ -62,7 +63,7 @@ def summary(*parts: Any) -> Shown | None:
 
 def counted(count: Any, noun: str) -> str | None:
     """Return a number of things in words."""
-    return None if count is None else f"{count} {noun}{'' if count == 1 else 's'}"
+    return count_words(count, noun) if isinstance(count, int) else None
 
 
 def scored(score: Any) -> str | None:
@@ -85,4 +86,4 @@ def used(attributes: Mapping[str, Any]) -> Iterator[str]:
     hits = attributes.get(semconv.DSPY_USAGE_CACHE_HITS)
     yield from [told for told in (counted(calls or None, "LM call"), counted(hits or None, "cache hit")) if told]
     if isinstance(cost, (int, float)) and cost:
-        yield f"${cost:.6g}"
+        yield money_words(cost)
