@@ -16,6 +16,8 @@ from opentelemetry.trace import Span as AnySpan
 from recorded import SpanCollector, attributes_of
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor, openinference, span_context_of, telemetry_context
+from opentelemetry.instrumentation.dspy.openinference import OpenInferenceMirror
+from opentelemetry.instrumentation.dspy.tracers import CallTracerProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,6 +201,21 @@ def test_the_span_of_an_attempt_that_is_held_is_mirrored_at_its_end(start_teleme
     assert [attributes_of(span)["dspy.attempt.reward"] for span in attempts] == [0.5, 0.5]
     assert [attributes_of(span)["output.value"] for span in attempts] == ["answer · 1 LM call"] * 2
     assert all(span.end_time is not None for span in telemetry.spans)
+
+
+def test_a_span_is_mirrored_whatever_ends_it() -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    collector = SpanCollector()
+    provider.add_span_processor(collector)
+    tracer = CallTracerProvider(provider, OpenInferenceMirror(100)).get_tracer("tests")
+    with tracer.start_as_current_span("optimize One") as current:
+        assert get_current_span() is current
+    with pytest.raises(ValueError, match="two"), tracer.start_span("optimize Two"):
+        raise ValueError("two")
+    tracer.start_span("optimize Three").end(end_time=3)
+    assert [attributes_of(span)["openinference.span.kind"] for span in collector.ended] == ["CHAIN"] * 3
+    assert [span.status.status_code.name for span in collector.ended] == ["UNSET", "ERROR", "UNSET"]
+    assert collector.ended[2].end_time == 3
 
 
 @pytest.mark.complaints
