@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import dspy
 import pytest
 from adapter_events import JSON_ANSWER, NONSENSE, PARSE_ERROR, PREDICT, events, fallback, parse_error, replying
+from dspy.utils import DummyLM
 from dspy.utils.exceptions import AdapterParseError
 
 if TYPE_CHECKING:
@@ -86,6 +87,27 @@ def test_without_content_on_spans_an_adapter_tells_neither(
         "dspy.adapter.name": "ChatAdapter",
         "dspy.signature.fields": "question -> answer",
     }
+def test_in_a_program_they_are_called_by_the_place_of_their_predictor(
+    start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADAPTER_SPANS, "true")
+    telemetry = start_telemetry()
+    with dspy.context(lm=DummyLM([{"reasoning": "so", "answer": "here"}]), adapter=dspy.ChatAdapter()):
+        Desk()(question="Where?")
+    assert telemetry.tree() == (
+        "invoke_workflow Desk\n  ChainOfThought think\n    Predict think\n      ChatAdapter think\n        chat dummy"
+    )
+
+
+class Desk(dspy.Module):
+    """A program that thinks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.think = dspy.ChainOfThought("question -> answer")
+
+    def forward(self, question: str) -> dspy.Prediction:
+        return self.think(question=question)
 
 
 def test_the_span_of_an_adapter_that_gives_up_is_failed(
