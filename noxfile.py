@@ -21,8 +21,8 @@ LOCAL_MODEL = "examples/support_desk/local_model_requirements.txt"
 DEMO = "examples/support_desk/requirements.txt"
 
 SCREENS = {
-    "phoenix": ("arize-phoenix==20.26.*", "openinference-instrumentation-dspy", "playwright"),
-    "mlflow": ("mlflow==3.17.2", "playwright"),
+    "phoenix": ("arize-phoenix==20.26.*", "openinference-instrumentation-dspy", "pillow", "playwright"),
+    "mlflow": ("mlflow==3.17.2", "pillow", "playwright"),
 }
 """Backends that are looked at, each with the instrumentation of DSPy that is its own, and what looks at them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,10 +27,17 @@ class Page:
 
 BROWSER = "chromium"
 _WIDTH, _HEIGHT = 1400, 800
+_COLOURS = 128
 _SETTLED = 5000
 """Milliseconds after which a page has drawn what it asked for."""
 
 _PATIENCE = 30_000
+
+_FIRST_VISIT = """
+localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
+localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+"""
+"""Keeps MLflow's assistant from opening over the page by itself."""
 
 _IN_THE_WAY = ("Got it",)
 """Buttons of what a backend lays over its page when it is opened for the first time."""
@@ -57,17 +65,27 @@ def take(pages: Mapping[str, Page], folder: Path) -> list[Path]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=[*_ARGUMENTS])
         shown = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme="light")
+        shown.add_init_script(_FIRST_VISIT)
         for name, page in pages.items():
             target = folder / f"{name}.png"
             try:
                 _open(shown, page)
             except Error as error:
                 print(f"  {name} is not as expected: {error}", flush=True)
-            shown.screenshot(path=target)
+            _keep(shown.screenshot(), target)
             taken.append(target)
             print(f"  {target}", flush=True)
         browser.close()
     return taken
+
+
+def _keep(picture: bytes, target: Path) -> None:
+    """Write a picture with as many colours as a page needs: a third of the bytes, and small enough for a README."""
+    from PIL import Image
+
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(
+        target, optimize=True
+    )
 
 
 def _open(shown: PlaywrightPage, page: Page) -> None:

@@ -51,6 +51,13 @@ def tour(column: Column, url: str, answer: dict[str, Any], *, is_long: bool = Fa
 
 
 def _root(seen: Seen, question: str) -> Span | None:
-    """Return the top of the first trace in which a question was asked."""
-    traces = {span.trace for span in seen.spans if question in span.input}
-    return next((span for span in seen.roots if span.trace in traces), None)
+    """Return the top of the trace in which a question was asked; of several the dearest, which no cache answered."""
+    costs: dict[str, float] = {}
+    for span in seen.spans:
+        if question in span.input:
+            costs.setdefault(span.trace, 0.0)
+    for span in seen.spans:
+        if span.trace in costs:
+            costs[span.trace] += span.cost or 0.0
+    roots = [span for span in seen.roots if span.trace in costs]
+    return max(roots, key=lambda root: costs[root.trace], default=None)

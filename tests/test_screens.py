@@ -64,15 +64,72 @@ def test_the_pictures_of_the_readme_are_there_and_small() -> None:
 
 
 def test_the_cells_of_phoenix_tell_how_much_there_is_of_how_much_there_could_be() -> None:
-    assert cells_of(PHOENIX_OURS) == {}
+    assert cells_of(PHOENIX_OURS) == {
+        "rows in the list of traces": "6, 6 names; `invoke_workflow SupportDesk` 1 time",
+        "input and output in the list": "6 of 6",
+        "input and output of a span": "36 of 37",
+        "input and output of a module": "7 of 7",
+        "kinds of spans": "chain 20, evaluator 9, llm 6, embedding 1, retriever 1",
+        "tokens, of what the model's service billed": "11,094 of 11,094 in, 1,089 of 1,089 out",
+        "tokens that the service read from its cache": "264 of 4,624",
+        "cost": "$0.001971 of $0.001979",
+        "session and user": "3 of 3 turns, 3 with texts; user `u-7`",
+        "input and output of a tool": "none",
+        "searches and what they found": "1 of 6 searches, 2 of 12 passages",
+        "embeddings": "1 of 7 calls, 9 of 392 tokens, 0 priced",
+        "evaluation": "1 trace; score 75; 4 of 4 examples scored",
+        "optimizer": "1 trace; score 100; 1 of 1 name the run; 4 of 4 trials scored; cost $0.000606",
+        "cache hits, retries, fallbacks": "0 hits, 1 retry, 1 fallback",
+        "time to a stream's first chunk": "0 of 1",
+        "a picture among the inputs": "type, size and hash, on 1 span",
+        "where it broke": "1 span failed, 0 stacks",
+    }
 
 
 def test_the_cells_of_mlflow_tell_how_much_there_is_of_how_much_there_could_be() -> None:
-    assert cells_of(MLFLOW_OURS) == {}
+    assert cells_of(MLFLOW_OURS) == {
+        "rows in the list of traces": "7, none with a name",
+        "input and output in the list": "7 of 7",
+        "input and output of a span": "40 of 41",
+        "input and output of a module": "9 of 9",
+        "kinds of spans": "chain 22, evaluator 10, llm 7, retriever 1, embedding 1",
+        "tokens, of what the model's service billed": "4,503 of 11,094 in, 488 of 1,089 out",
+        "tokens that the service read from its cache": "1,795 of 4,624",
+        "cost": "$0.000826 of $0.001979",
+        "session and user": "1 of 3 turns, 1 with texts; user `u-7`",
+        "input and output of a tool": "none",
+        "searches and what they found": "1 of 6 searches, 2 of 12 passages",
+        "embeddings": "1 of 7 calls, 9 of 392 tokens, 1 priced",
+        "evaluation": "1 trace; score 75; 4 of 4 examples scored",
+        "optimizer": "2 traces; score 100; 2 of 2 name the run; 4 of 4 trials scored; cost $0.000606",
+        "cache hits, retries, fallbacks": "0 hits, 1 retry, 1 fallback",
+        "time to a stream's first chunk": "0 of 1",
+        "a picture among the inputs": "type, size and hash, on 2 spans",
+        "where it broke": "1 span failed, 0 stacks",
+    }
 
 
 def test_the_cells_of_another_instrumentation_are_reckoned_by_the_same_rules() -> None:
-    assert cells_of(MLFLOW_AUTOLOG) == {}
+    assert cells_of(MLFLOW_AUTOLOG) == {
+        "rows in the list of traces": "6, 3 names; `Predict.forward` 3 times",
+        "input and output in the list": "5 of 6",
+        "input and output of a span": "38 of 41",
+        "input and output of a module": "12 of 13",
+        "kinds of spans": "parser 19, chat model 9, llm 8, chain 5",
+        "tokens, of what the model's service billed": "1,569 of 11,094 in, 225 of 1,089 out",
+        "tokens that the service read from its cache": "0 of 4,624",
+        "cost": "$0.000000 of $0.001979",
+        "session and user": "1 of 3 turns, 1 with texts; user `u-7`",
+        "input and output of a tool": "none",
+        "searches and what they found": "none",
+        "embeddings": "none",
+        "evaluation": "1 trace; score 75; 4 of 4 examples scored",
+        "optimizer": "1 trace; score 100; 1 of 1 name the run; 4 of 4 trials scored; cost none",
+        "cache hits, retries, fallbacks": "0 hits, 0 retries, 1 fallback",
+        "time to a stream's first chunk": "0 of 1",
+        "a picture among the inputs": "all its bytes, on 2 spans",
+        "where it broke": "3 spans failed, 3 stacks: `Predict.forward`, `ChatAdapter.parse`, `JSONAdapter.parse`",
+    }
 
 
 def test_an_output_that_is_gone_is_missed_in_the_list_and_in_the_trace(tmp_path: Path) -> None:
