@@ -112,7 +112,7 @@ def test_without_content_a_row_says_how_much_and_how_well_and_nothing_of_what(
     assert found["optimize BootstrapFewShot"] == ("2 training examples", "1 trial · 1 LM call")
     assert found["Predict question -> age"] == (
         "question",
-        "dspy.utils.exceptions.AdapterParseError · 2 LM calls",
+        "AdapterParseError · 2 LM calls",
     )
     chats = [sides(attributes_of(span)) for span in telemetry.named("chat gpt-4o-mini")]
     assert chats[0] == (

@@ -87,6 +87,8 @@ def test_without_content_on_spans_an_adapter_tells_neither(
         "dspy.adapter.name": "ChatAdapter",
         "dspy.signature.fields": "question -> answer",
     }
+
+
 def test_in_a_program_they_are_called_by_the_place_of_their_predictor(
     start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,7 +114,8 @@ def _told(name: str, span: Span, attributes: Mapping[str, Any], length: int) -> 
         yield {words.MLFLOW_TRACE_NAME: getattr(span, "name", name)}
     given, returned = sides_of(what, attributes)
     if ERROR_TYPE in attributes and not (returned is not None and returned.is_content):
-        returned = summary(attributes[ERROR_TYPE], *used(attributes))
+        # A column of a list is as wide as the name of a class, without that of its module.
+        returned = summary(str(attributes[ERROR_TYPE]).rpartition(".")[2], *used(attributes))
     yield from _side(words.INPUT, given, attributes, length)
     yield from _side(words.OUTPUT, returned, attributes, length)
     if gen_ai.GEN_AI_CONVERSATION_ID in attributes:
