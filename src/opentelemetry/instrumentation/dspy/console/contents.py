@@ -20,12 +20,16 @@ from ..amounts import count_words
 from ..semconv import (
     DSPY_DOCUMENTS_COUNT,
     DSPY_EVALUATE_METRIC,
+    DSPY_EXAMPLE_FEEDBACK,
     DSPY_EXAMPLE_INPUTS,
     DSPY_EXAMPLE_LABELS,
+    DSPY_EXAMPLE_PREDICTION,
     DSPY_MODULE_INPUTS,
     DSPY_MODULE_NAME,
     DSPY_MODULE_OUTPUTS,
+    DSPY_OPTIMIZER_BEST_INSTRUCTIONS,
     DSPY_OPTIMIZER_NAME,
+    DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS,
 )
 from .examples import is_example
 from .said import Said, plain, said_before, said_in_reply, texts_of
@@ -38,10 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Said", "content_of", "has_content", "is_module"]
 
-_DSPY_EXAMPLE_PREDICTION: Final = "dspy.example.prediction"
-_DSPY_EXAMPLE_FEEDBACK: Final = "dspy.example.feedback"
-_DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS: Final = "dspy.optimizer.trial.instructions"
-_DSPY_OPTIMIZER_BEST_INSTRUCTIONS: Final = "dspy.optimizer.best_instructions"
 
 _CONTENT: Final = (
     GEN_AI_INPUT_MESSAGES,
@@ -100,14 +100,14 @@ def content_of(node: Node, *, in_module: bool, in_example: bool) -> list[Said]:
 def _of_example(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
     yield from _fields(_value_of(attributes, DSPY_EXAMPLE_INPUTS), "{}")
     yield from _fields(_value_of(attributes, DSPY_EXAMPLE_LABELS), "expected {}")
-    yield from _fields(_value_of(attributes, _DSPY_EXAMPLE_PREDICTION), "→ {}", _OUTPUT_LINES)
-    if _DSPY_EXAMPLE_FEEDBACK in attributes:
-        yield Said("feedback", str(attributes[_DSPY_EXAMPLE_FEEDBACK]), _VALUE_LINES)
+    yield from _fields(_value_of(attributes, DSPY_EXAMPLE_PREDICTION), "→ {}", _OUTPUT_LINES)
+    if DSPY_EXAMPLE_FEEDBACK in attributes:
+        yield Said("feedback", str(attributes[DSPY_EXAMPLE_FEEDBACK]), _VALUE_LINES)
 
 
 def _of_optimizer(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
-    yield from _fields(_value_of(attributes, _DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS), "tried {}")
-    yield from _fields(_value_of(attributes, _DSPY_OPTIMIZER_BEST_INSTRUCTIONS), "best {}")
+    yield from _fields(_value_of(attributes, DSPY_OPTIMIZER_TRIAL_INSTRUCTIONS), "tried {}")
+    yield from _fields(_value_of(attributes, DSPY_OPTIMIZER_BEST_INSTRUCTIONS), "best {}")
 
 
 def _of_module(attributes: Mapping[str, AttributeValue], *, with_inputs: bool) -> Iterator[Said]:

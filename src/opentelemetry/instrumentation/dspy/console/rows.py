@@ -14,6 +14,7 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
 
 from ..amounts import count_words
 from ..semconv import (
+    DSPY_ATTEMPT_INDEX,
     DSPY_EXAMPLE_INDEX,
     DSPY_MODULE_PATH,
     DSPY_OPTIMIZER_TRIAL,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "rows_of"]
 
-_DSPY_ATTEMPT_INDEX: Final = "dspy.attempt.index"
 
 _LONGEST_NAME: Final = 120
 _NAME_STYLES: Final = {
@@ -46,7 +46,7 @@ _NAME_STYLES: Final = {
 }
 _SELF_EVIDENT: Final = (".module", ".predict")
 """Where DSPy's own modules keep the module that does their work."""
-_INDEXES: Final = (DSPY_EXAMPLE_INDEX, _DSPY_ATTEMPT_INDEX, DSPY_OPTIMIZER_TRIAL)
+_INDEXES: Final = (DSPY_EXAMPLE_INDEX, DSPY_ATTEMPT_INDEX, DSPY_OPTIMIZER_TRIAL)
 
 
 @dataclass(slots=True)

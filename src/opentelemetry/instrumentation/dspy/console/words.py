@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..amounts import count_words, money_words
 from ..semconv import (
+    DSPY_ADAPTER_TO,
+    DSPY_AGENT_TERMINATION_REASON,
+    DSPY_ATTEMPT_REWARD,
+    DSPY_ATTEMPTS_BEST_REWARD,
     DSPY_EVALUATE_EXAMPLE_SCORE,
     DSPY_EVALUATE_FAILURES,
     DSPY_EVALUATE_SCORE,
@@ -13,6 +17,7 @@ from ..semconv import (
     DSPY_OPTIMIZER_BEST_SCORE,
     DSPY_OPTIMIZER_TRIAL_SCORE,
     DSPY_STRAGGLER,
+    EVENT_DSPY_ADAPTER_FALLBACK,
 )
 from .columns import printable
 from .tree import Node, SpanError, Summary, attributes_of, is_lm_call, number_of
@@ -36,19 +41,14 @@ __all__ = [
 
 _LONGEST_MESSAGE: Final = 400
 
-_DSPY_ATTEMPT_REWARD: Final = "dspy.attempt.reward"
-_DSPY_ATTEMPTS_BEST_REWARD: Final = "dspy.attempts.best_reward"
-_DSPY_AGENT_TERMINATION_REASON: Final = "dspy.agent.termination_reason"
-_EVENT_DSPY_ADAPTER_FALLBACK: Final = "dspy.adapter.fallback"
-_DSPY_ADAPTER_TO: Final = "dspy.adapter.to"
 
 _SCORES: Final = (
     (DSPY_EVALUATE_SCORE, "score"),
     (DSPY_EVALUATE_EXAMPLE_SCORE, "score"),
     (DSPY_OPTIMIZER_TRIAL_SCORE, "score"),
     (DSPY_OPTIMIZER_BEST_SCORE, "best"),
-    (_DSPY_ATTEMPT_REWARD, "reward"),
-    (_DSPY_ATTEMPTS_BEST_REWARD, "best reward"),
+    (DSPY_ATTEMPT_REWARD, "reward"),
+    (DSPY_ATTEMPTS_BEST_REWARD, "best reward"),
 )
 
 
@@ -123,7 +123,7 @@ def note_words(node: Node) -> Iterator[Part]:
     failures = number_of(span, DSPY_EVALUATE_FAILURES)
     if failures:
         yield Part(f"{failures:.0f} failed", "red")
-    reason = attributes_of(span).get(_DSPY_AGENT_TERMINATION_REASON)
+    reason = attributes_of(span).get(DSPY_AGENT_TERMINATION_REASON)
     if reason is not None and reason not in ("finish", "submit"):
         yield Part(f"stopped by {tidy(str(reason), 40)}", "yellow")
 
@@ -134,8 +134,8 @@ def _cache_words(usage: Usage, hits: str) -> str:
 
 def _fallbacks(span: ReadableSpan) -> Iterator[Part]:
     for event in span.events:
-        if event.name == _EVENT_DSPY_ADAPTER_FALLBACK:
-            adapter = (event.attributes or {}).get(_DSPY_ADAPTER_TO, "another adapter")
+        if event.name == EVENT_DSPY_ADAPTER_FALLBACK:
+            adapter = (event.attributes or {}).get(DSPY_ADAPTER_TO, "another adapter")
             yield Part(f"fell back to {tidy(str(adapter), 40)}", "yellow")
 
 
