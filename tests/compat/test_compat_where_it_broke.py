@@ -76,7 +76,7 @@ def test_a_reply_that_cannot_be_read(
     model_server.reply = lambda _: Reply(text=REPLY)
     fail(Desk(dspy.Predict("question -> count: int")), asynchronous=asynchronous)
     [(span, attributes)] = where_it_broke(telemetry)
-    assert span == "Predict question -> count"
+    assert span == "Predict answer"
     assert attributes["exception.message"] == telemetry.span(span).status.description
     assert "Traceback (most recent call last):" in attributes["exception.stacktrace"]
     assert exception_logs(telemetry) == []

@@ -86,6 +86,7 @@ def test_without_content_on_spans_an_adapter_tells_neither(
     assert telemetry.attributes("ChatAdapter question -> answer") == {
         "dspy.adapter.name": "ChatAdapter",
         "dspy.signature.fields": "question -> answer",
+        "gen_ai.prompt.name": "question -> answer",
     }
 
 

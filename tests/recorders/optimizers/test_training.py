@@ -54,6 +54,12 @@ class Steps:
         """Nothing to clean up."""
 
 
+def evaluation_of(examples: int) -> str:
+    """The outline of an evaluation in which each example asks the program once."""
+    lines = ("evaluate is_right", f"  evaluate_example x{examples}", "    invoke_workflow Sums", "      Predict add")
+    return "\n".join(f"    {line}" for line in (*lines, "        chat gpt-4o-mini"))
+
+
 @pytest.fixture
 def student(model_server: ModelServer) -> dspy.Module:
     model_server.reply = answer
@@ -72,7 +78,7 @@ def test_finetuning_is_a_run_whose_data_come_from_an_evaluation(
     with quiet():
         optimizer = dspy.BootstrapFinetune(metric=is_right, num_threads=2)
         optimizer.compile(student, trainset=TRAINSET)
-    assert outline(telemetry) == "optimize BootstrapFinetune\n  optimize_trial bootstrap\n    evaluate is_right"
+    assert outline(telemetry) == f"optimize BootstrapFinetune\n  optimize_trial bootstrap\n{evaluation_of(4)}"
     run = telemetry.attributes("optimize BootstrapFinetune")
     assert rolled_up(run) == by_role(run) == totals(model_server)
     assert run["dspy.usage.task.lm_calls"] == 4
@@ -99,8 +105,8 @@ def test_reinforcement_is_a_run_with_its_evaluations(
             adapter=dspy.ChatAdapter(),
         )
         optimizer.compile(student, trainset=TRAINSET, valset=VALSET)
-    step = "\n  optimize_trial bootstrap\n    evaluate is_right\n  optimize_trial full\n    evaluate is_right"
-    assert outline(telemetry) == f"optimize GRPO\n  optimize_trial full\n    evaluate is_right{step}{step}"
+    step = f"\n  optimize_trial bootstrap\n{evaluation_of(4)}\n  optimize_trial full\n{evaluation_of(3)}"
+    assert outline(telemetry) == f"optimize GRPO\n  optimize_trial full\n{evaluation_of(3)}{step}{step}"
     run = telemetry.attributes("optimize GRPO")
     assert rolled_up(run) == by_role(run) == totals(model_server)
     # The validation set three times, and in each step two examples with two tries each.

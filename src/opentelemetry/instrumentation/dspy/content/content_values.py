@@ -129,10 +129,9 @@ class PlainValues:
     def _mapping(self, value: Mapping[Any, Any], depth: int, *, are_names: bool) -> dict[str, Any]:
         media_type = _media_type(value)
         recorded: dict[str, Any] = {}
-        count = 0
+        places: dict[str, int] = {}
         shares = self.budget is not None and depth == 0
-        for key, item in self._shared(value) if shares else self._allowed(value.items()):
-            count += 1
+        for place, (key, item) in self._shared(value) if shares else enumerate(self._allowed(value.items())):
             name = _unused(str(key) if are_names else self.text(str(key)), recorded)
             if isinstance(key, str) and is_secret_name(key) and not _says_nothing(item) and not _is_schema(item):
                 recorded[name] = SECRET
@@ -140,22 +139,26 @@ class PlainValues:
                 recorded[name] = _reference(item, media_type)
             else:
                 recorded[name] = self.of(item, depth + 1)
-        if shares and are_names:
-            recorded = {str(key): recorded[str(key)] for key in value if str(key) in recorded}
-        if count < len(value):
-            recorded["…"] = f"[{len(value) - count} more items]"
+            places[name] = place
+        if shares:
+            recorded = {name: recorded[name] for name in sorted(places, key=places.__getitem__)}
+        if len(places) < len(value):
+            recorded["…"] = f"[{len(value) - len(places)} more items]"
         return recorded
 
-    def _shared(self, value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
-        """Yield the items of a mapping, each with its share of what is left: short ones first, they leave the most."""
-        items = sorted(islice(value.items(), MAX_ITEMS), key=lambda item: _length(item[1]))
-        for index, item in enumerate(items):
+    def _shared(self, value: Mapping[Any, Any]) -> Iterator[tuple[int, tuple[Any, Any]]]:
+        """Yield the items of a mapping with their places, each with its share of what is left.
+
+        Short ones come first, since they leave the most to the others.
+        """
+        items = sorted(enumerate(islice(value.items(), MAX_ITEMS)), key=lambda placed: _length(placed[1][1]))
+        for index, placed in enumerate(items):
             if self._left <= 0 or self.budget is None:
                 return
             self._left -= 1
             self.budget.spend(ITEM)
             with self.budget.share(len(items) - index - 1):
-                yield item
+                yield placed
 
     def _allowed(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in islice(items, MAX_ITEMS):
