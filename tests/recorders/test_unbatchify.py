@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dspy
 import pytest
+from broken import where_it_broke
 from dspy.utils.unbatchify import Unbatchify
 from recorded import attributes_of
 
@@ -213,3 +214,26 @@ def test_one_that_was_made_before_the_instrumentation_is_recorded_too(start_tele
         assert list(pool.map(earlier, "ab")) == ["a", "b"]
         assert threading.current_thread() is not earlier.worker_thread
     assert telemetry.tree() == "Unbatchify"
+
+
+def test_a_batch_that_fails_is_told_on_its_own_span_and_on_none_of_its_callers(telemetry: Recorded) -> None:
+    class Asking(dspy.Module):
+        def __init__(self, failing: Any) -> None:
+            super().__init__()
+            self.failing = [failing]
+
+        def forward(self, question: str) -> Any:
+            return self.failing[0](question)
+
+    def fail(batch: list[str]) -> list[str]:
+        raise ValueError(f"no answer to {len(batch)}")
+
+    class Whole(dspy.Module):
+        def forward(self) -> None:
+            pairs = [(Asking(failing), {"question": str(number)}) for number in range(3)]
+            dspy.Parallel(num_threads=3, max_errors=10)(pairs)
+
+    with Unbatchify(fail, max_batch_size=3, max_wait_time=10) as failing:
+        Whole()()
+    assert len(telemetry.named("invoke_workflow Asking")) == 3
+    assert [span for span, _ in where_it_broke(telemetry)] == ["Unbatchify"]
