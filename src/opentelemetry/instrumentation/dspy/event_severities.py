@@ -44,4 +44,6 @@ class _SeverityLogger(Logger):
         self._logger.emit(record)
 
     def enabled(self, **parts: Any) -> bool:
-        return self._logger.enabled(**parts)
+        # Loggers can be asked since a later API than the lowest that is supported.
+        enabled = getattr(self._logger, "enabled", None)
+        return True if enabled is None else bool(enabled(**parts))
