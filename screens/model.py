@@ -80,7 +80,9 @@ class ScreensModel:
 
     def chat(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the body of an answer, `None` where the service is busy for once."""
-        messages = [{**message, "content": _text(message["content"])} for message in request["messages"]]
+        messages: list[Mapping[str, str]] = [
+            {**message, "content": _text(message["content"])} for message in request["messages"]
+        ]
         prompt = messages[-1]["content"]
         if _MARKED["busy"] in prompt and not self._failed:
             self._failed = True

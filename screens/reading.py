@@ -10,13 +10,14 @@ from . import mlflow, phoenix
 from .expected import Expected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .seen import Seen
 
 __all__ = ["COLUMNS", "Column", "Reading", "kept", "load", "seen_of"]
 
-_READERS = {"phoenix": phoenix, "mlflow": mlflow}
+_READERS: dict[str, Callable[[dict[str, Any]], Seen]] = {"phoenix": phoenix.seen, "mlflow": mlflow.seen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Reading:
 
 def seen_of(backend: str, answer: dict[str, Any]) -> Seen:
     """Return what a backend's answer shows."""
-    return _READERS[backend].seen(answer)
+    return _READERS[backend](answer)
 
 
 def kept(column: Column, folder: Path, answer: dict[str, Any], expected: Expected, versions: str) -> None:
@@ -75,5 +76,7 @@ def load(column: Column, folder: Path) -> Reading | None:
     if not file.exists():
         return None
     whole = json.loads(file.read_text(encoding="utf-8"))
-    told = {name: tuple(value) if isinstance(value, list) else value for name, value in whole["expected"].items()}
+    told: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in whole["expected"].items()
+    }
     return Reading(column.title, whole["versions"], seen_of(column.backend, whole["answer"]), Expected(**told))
