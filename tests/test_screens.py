@@ -17,6 +17,7 @@ import pytest
 
 from screens.cells import ROWS
 from screens.page import BEGIN, END, table, write
+from screens.pictures import Page, take
 from screens.reading import COLUMNS, Column, Reading, load
 
 ROOT = Path(__file__).parent.parent
@@ -182,6 +183,16 @@ def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="lacks the marks"):
         write(page, [])
     assert page.read_text() == "no table\n"
+
+
+def test_without_a_browser_it_says_what_is_missing_and_takes_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert take({"list": Page("http://127.0.0.1:9/", "a trace")}, tmp_path / "pictures") == []
+    assert "the program `chromium` is missing" in capsys.readouterr().out
+    assert not (tmp_path / "pictures").exists()
 
 
 def test_the_program_does_all_that_the_table_tells_of_and_is_billed_for_it() -> None:
