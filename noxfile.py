@@ -20,9 +20,11 @@ DEVELOPMENT = CONSTRAINTS / "development.txt"
 LOCAL_MODEL = "examples/support_desk/local_model_requirements.txt"
 DEMO = "examples/support_desk/requirements.txt"
 
+LOOKING = ("pillow", "playwright", "pytest", "pytest-asyncio", "pytest-timeout")
+
 SCREENS = {
-    "phoenix": ("arize-phoenix==20.26.*", "openinference-instrumentation-dspy", "pillow", "playwright"),
-    "mlflow": ("mlflow==3.17.2", "pillow", "playwright"),
+    "phoenix": ("arize-phoenix==20.26.*", "openinference-instrumentation-dspy", *LOOKING),
+    "mlflow": ("mlflow==3.17.2", *LOOKING),
 }
 """Backends that are looked at, each with the instrumentation of DSPy that is its own, and what looks at them."""
 
@@ -69,6 +71,7 @@ def lowest(session: nox.Session, dspy: str) -> None:
 def screens(session: nox.Session, backend: str) -> None:
     """Run one program in a real backend under us and under the backend's own instrumentation, and compare.
 
+    Before that the recipe for feedback is tried in the same backend.
     After the last backend the table in ``docs/screens.md`` is written anew.
     """
     # Compiled at once: neither backend starts within a minute from sources alone.
@@ -82,6 +85,7 @@ def screens(session: nox.Session, backend: str) -> None:
         "--build-constraint",
         str(DEVELOPMENT),
     )
+    session.run("pytest", f"tests/backends/test_{backend}_feedback.py")
     session.run("python", "-m", "screens", backend, *session.posargs)
 
 
