@@ -229,3 +229,9 @@ def test_where_content_is_off_no_span_has_any() -> None:
     nothing = Content(Options(), captured=False)
     assert nothing.of_span() is nothing
     assert nothing.of_language_model_span() is nothing
+
+
+@pytest.mark.parametrize("write", [Content.json, Content.named_json])
+def test_values_stay_in_the_order_of_the_program(write: Any) -> None:
+    values = {"long": "a" * 900, "flag": True, "short": "b", "number": 3}
+    assert list(json.loads(write(content(), values, "input"))) == ["long", "flag", "short", "number"]

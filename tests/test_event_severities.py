@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     import pytest
     from conftest import StartTelemetry
 
+DETAILS = "gen_ai.client.inference.operation.details"
+
 
 def test_the_details_of_a_call_have_the_severity_debug(start_telemetry: StartTelemetry, lm: dspy.LM) -> None:
     telemetry = start_telemetry(capture="EVENT_ONLY")
     dspy.Predict("question -> answer")(question="Where?")
-    [record] = telemetry.logs
+    [record] = [record for record in telemetry.logs if record.log_record.event_name == DETAILS]
     event, context = record.log_record, telemetry.span("chat gpt-4o-mini").context
-    assert event.event_name == "gen_ai.client.inference.operation.details"
     assert (event.severity_number, event.severity_text) == (SeverityNumber.DEBUG, "DEBUG")
     assert (event.trace_id, event.span_id) == (context.trace_id, context.span_id)
     assert record.instrumentation_scope.name == "opentelemetry.instrumentation.dspy"
@@ -41,8 +42,11 @@ def test_a_provider_that_is_set_after_instrumenting_is_used(
     # What set_logger_provider does, without the rest of the process keeping it.
     monkeypatch.setattr("opentelemetry._logs._internal._LOGGER_PROVIDER", provider)
     dspy.Predict("question -> answer")(question="Where?")
-    [record] = exporter.get_finished_logs()
-    assert record.log_record.severity_text == "DEBUG"
+    events = [record.log_record for record in exporter.get_finished_logs()]
+    assert [(event.event_name, event.severity_text) for event in events] == [
+        ("dspy.prompt", "DEBUG"),
+        (DETAILS, "DEBUG"),
+    ]
 
 
 def test_an_event_that_has_a_severity_keeps_it_and_a_plain_record_gets_none() -> None:

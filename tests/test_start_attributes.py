@@ -107,7 +107,7 @@ def test_a_sampler_sees_what_is_known_of_each_call(start_telemetry: StartTelemet
             },
         ),
         (
-            "ChainOfThought question -> answer",
+            "ChainOfThought answer",
             {
                 **around,
                 "dspy.module.name": "ChainOfThought",
@@ -116,7 +116,7 @@ def test_a_sampler_sees_what_is_known_of_each_call(start_telemetry: StartTelemet
             },
         ),
         (
-            "Predict question -> reasoning, answer",
+            "Predict answer",
             {
                 **around,
                 "dspy.module.name": "Predict",
@@ -178,12 +178,7 @@ def test_a_sampler_can_drop_optimizers_and_nothing_else(
         optimize()
         assert telemetry.spans == []
         Desk()(question="Where?")
-    assert telemetry.tree() == (
-        "invoke_workflow Desk\n"
-        "  ChainOfThought question -> answer\n"
-        "    Predict question -> reasoning, answer\n"
-        "      chat dummy"
-    )
+    assert telemetry.tree() == ("invoke_workflow Desk\n  ChainOfThought answer\n    Predict answer\n      chat dummy")
 
 
 class MarkingSampler(DecidingSampler):
@@ -233,8 +228,8 @@ def test_a_processor_keeps_one_tenant(start_telemetry: StartTelemetry) -> None:
         "evaluate exact\n"
         "  evaluate_example\n"
         "    invoke_workflow Desk\n"
-        "      ChainOfThought question -> answer\n"
-        "        Predict question -> reasoning, answer\n"
+        "      ChainOfThought answer\n"
+        "        Predict answer\n"
         "          chat dummy"
     )
 
@@ -291,7 +286,7 @@ def test_what_is_sampled_below_a_span_that_is_not_has_its_attributes(start_telem
     telemetry = start_telemetry(sampler=ParentBased(ALWAYS_OFF, local_parent_not_sampled=ALWAYS_ON))
     with dspy.context(lm=here()):
         Desk()(question="Where?")
-    attributes = telemetry.attributes("ChainOfThought question -> answer")
+    attributes = telemetry.attributes("ChainOfThought answer")
     assert attributes["dspy.module.path"] == "answer"
     assert attributes["gen_ai.workflow.name"] == "Desk"
 
@@ -311,7 +306,7 @@ def test_a_provider_that_the_application_sets_later_is_found(monkeypatch: pytest
     finally:
         DSPyInstrumentor().uninstrument()
     assert [span.name for span in collector.ended] == [name for name, _ in sampler.asked]
-    assert sampler.of("ChainOfThought question -> answer")["dspy.module.path"] == "answer"
+    assert sampler.of("ChainOfThought answer")["dspy.module.path"] == "answer"
 
 
 @pytest.mark.complaints

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import dspy
 import pytest
+from adapter_events import events, parse_error
 from dspy.utils.exceptions import AdapterParseError
 from local_model import NAME, GrammarAdapter, LocalModel
 from opentelemetry.trace import StatusCode
@@ -136,7 +137,7 @@ def test_a_reply_that_misses_the_layout_is_paid_and_so_is_that_of_the_json_fallb
         assert attributes_of(call)["gen_ai.response.model"] == NAME
     assert predictor.status.status_code is StatusCode.ERROR
     assert attributes_of(predictor)["error.type"] == PARSE_ERROR
-    assert [(event.name, dict(event.attributes or {})) for event in predictor.events] == [
+    assert events(telemetry, "Predict ReviewLamp") == [
         ("dspy.adapter.parse_error", {"dspy.adapter.name": "ChatAdapter", "error.type": PARSE_ERROR}),
         ("dspy.adapter.fallback", {"dspy.adapter.from": "ChatAdapter", "dspy.adapter.to": "JSONAdapter"}),
         ("dspy.adapter.parse_error", {"dspy.adapter.name": "JSONAdapter", "error.type": PARSE_ERROR}),
@@ -157,7 +158,7 @@ async def test_a_streamed_reply_that_misses_the_layout_is_paid_once(telemetry: R
     assert roll_up_in(predictor) == roll_up_of([exchange])
     assert call.status.status_code is StatusCode.UNSET
     assert predictor.status.status_code is StatusCode.ERROR
-    assert [event.name for event in predictor.events] == ["dspy.adapter.parse_error"]
+    assert events(telemetry, "Predict ReviewLamp") == [parse_error("ChatAdapter")]
 
 
 async def test_dspys_own_engine_asks_for_the_usage_of_a_stream(telemetry: Recorded, wire: RecordingProxy) -> None:

@@ -110,14 +110,14 @@ def _told(name: str, span: Span, attributes: Mapping[str, Any], length: int) -> 
     """Yield what belongs together, the most important first."""
     what = str(attributes.get(gen_ai.GEN_AI_OPERATION_NAME) or name.partition(" ")[0])
     yield {words.SPAN_KIND: _KINDS.get(what, words.CHAIN)}
-    if getattr(span, "parent", name) is None:
-        yield {words.MLFLOW_TRACE_NAME: getattr(span, "name", name)}
     given, returned = sides_of(what, attributes)
     if ERROR_TYPE in attributes and not (returned is not None and returned.is_content):
         # A column of a list is as wide as the name of a class, without that of its module.
         returned = summary(str(attributes[ERROR_TYPE]).rpartition(".")[2], *used(attributes))
     yield from _side(words.INPUT, given, attributes, length)
     yield from _side(words.OUTPUT, returned, attributes, length)
+    if getattr(span, "parent", name) is None:
+        yield {words.MLFLOW_TRACE_NAME: getattr(span, "name", name)}
     if gen_ai.GEN_AI_CONVERSATION_ID in attributes:
         yield {words.SESSION_ID: attributes[gen_ai.GEN_AI_CONVERSATION_ID]}
     if "enduser.id" in attributes:
