@@ -44,6 +44,29 @@ async def test_an_answer_of_one_text_is_that_text(
     assert told(telemetry, "ReAct") == ("Where?", "Cairo")
 
 
+@pytest.mark.parametrize("inside", ["agent", "thought"])
+def test_a_program_that_hands_on_an_answer_tells_the_answer_alone(
+    start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer, inside: str
+) -> None:
+    class Desk(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            is_agent = inside == "agent"
+            signature = "question -> answer"
+            self.ask = dspy.ReAct(signature, tools=[search]) if is_agent else dspy.ChainOfThought(signature)
+
+        def forward(self, question: str) -> dspy.Prediction:
+            return self.ask(question=question)
+
+    telemetry = start_telemetry(capture="SPAN_ONLY")
+    thought = {"reasoning": "So.", "answer": "Cairo"}
+    model_server.reply = in_turn([step("finish"), thought] if inside == "agent" else [thought])
+    assert "reasoning" in Desk()(question="Where?")
+    [span] = [span for span in telemetry.spans if span.name == "invoke_workflow Desk"]
+    [answered] = json.loads((span.attributes or {})["gen_ai.output.messages"])
+    assert [part["content"] for part in answered["parts"]] == ["Cairo"]
+
+
 def test_an_answer_of_several_fields_is_json(
     start_telemetry: StartTelemetry, lm: dspy.LM, model_server: ModelServer
 ) -> None:

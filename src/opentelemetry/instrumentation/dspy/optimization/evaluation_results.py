@@ -99,7 +99,7 @@ def content_of_result(
         answer = program_run.answer if program_run is not None and is_module else UNKNOWN
     if answer is not UNKNOWN:
         answer = without_trace(answer)
-        fields = answer_fields(program, answer)
+        fields = answer_fields(answer)
         told = content.json(answer, "output") if fields is None else content.named_json(fields, "output")
         attributes[semconv.DSPY_EXAMPLE_PREDICTION] = told
     if outcome.score.explanation is not None:

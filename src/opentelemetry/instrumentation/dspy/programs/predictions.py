@@ -30,16 +30,20 @@ class Origin:
     span_context: SpanContext
     response_id: str | None = None
     """Of the one reply that the prediction is made of, where its span is none of a GenAI operation."""
+    beside: frozenset[str] = frozenset()
+    """Its fields that tell of the way to the answer, and are none of it."""
 
 
 _origins: WeakIdentityMap[Origin] = WeakIdentityMap()
 
 
-def remember_span(result: object, span_context: SpanContext, response_id: str | None = None) -> None:
+def remember_span(
+    result: object, span_context: SpanContext, response_id: str | None = None, beside: frozenset[str] = frozenset()
+) -> None:
     """Note the span of the module call that returned this object; the outermost module to return it comes last."""
     if not span_context.is_valid or result is None:
         return
-    origin = Origin(span_context, response_id)
+    origin = Origin(span_context, response_id, beside)
     _origins.set(result, origin)
     if isinstance(result, tuple) and result:
         # Under trace capture, as in GEPA and the finetuning optimizers, a call returns its prediction and its trace.

@@ -21,7 +21,7 @@ from ..content.exchanges import input_message, output_message
 from ..context import ActiveCall, current_call, with_call
 from ..openings import carry_on, note
 from ..programs.agents import AgentRun, record_tools
-from ..programs.answers import answer_fields
+from ..programs.answers import answer_fields, names_beside_answer
 from ..programs.attempts import Attempts
 from ..programs.demos import listed_demos
 from ..programs.known_modules import attributes_of_module
@@ -169,7 +169,9 @@ class ModuleRecording:
         try:
             module = self._active.module
             response_id = None if module is None else module.response_id_of_result
-            remember_span(result, self._opened.span.get_span_context(), response_id)
+            is_told = self._telemetry.content.captured
+            beside = names_beside_answer(self._active.instance, result) if is_told else frozenset()
+            remember_span(result, self._opened.span.get_span_context(), response_id, beside)
             self._note_for_agents(result)
             if module is not None and module.caller is not None:
                 module.remember(result)
@@ -232,8 +234,7 @@ class ModuleRecording:
             self._opened.invocation.input_messages = [input_message(self._content, value)]
             return
         answer = without_trace(value)
-        fields = answer_fields(self._active.instance, answer)
-        self._opened.invocation.output_messages = [output_message(self._content, answer, fields)]
+        self._opened.invocation.output_messages = [output_message(self._content, answer, answer_fields(answer))]
 
     def _text_of(self, value: Any, kind: ContentKind) -> str:
         content = self._content
