@@ -99,11 +99,11 @@ def test_a_message_of_many_parts_is_told_by_their_number() -> None:
 def test_of_very_many_messages_the_oldest_are_told_by_their_number() -> None:
     given = [{"role": "system", "content": "be kind"}, *messages(*[300] * 1_000)]
     told = input_messages(content(), None, given)
-    # The last three that fit, 200 that are marked, and those in one.
-    assert len(told) == 1 + 1 + 203
-    assert said(told)[:3] == ["be kind", "… [797 more messages]", "… [300 more characters]"]
+    # The last three that fit, eight that are marked, and those in one.
+    assert len(told) == 1 + 1 + 8 + 3
+    assert said(told)[:3] == ["be kind", "… [989 more messages]", "… [300 more characters]"]
     assert said(told)[-1] == "9" * 300
-    assert len(json.dumps(said(told))) < 10_000
+    assert len(json.dumps(said(told))) < LIMIT
 
 
 def test_calls_of_tools_in_messages_keep_their_names() -> None:

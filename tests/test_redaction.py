@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dspy
 import pytest
@@ -122,6 +122,13 @@ def test_a_redaction_that_is_given_later_takes_effect(start_telemetry: StartTele
     assert telemetry.named("chat dummy") != []
     assert "Ann" not in telemetry.everything()
     assert "[name] lives in Rome" in telemetry.everything()
+
+
+@pytest.mark.parametrize("redact", [lambda text: text, lambda: "", lambda text, *, kind: text, str.upper])
+def test_a_redaction_that_takes_no_text_and_kind_is_refused(redact: Any) -> None:
+    with pytest.raises(TypeError, match=r"a text and its kind .*def redact\(text, kind\)"):
+        DSPyInstrumentor().instrument(redact=redact)
+    assert not DSPyInstrumentor().is_instrumented_by_opentelemetry
 
 
 @pytest.mark.complaints

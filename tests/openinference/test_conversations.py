@@ -196,18 +196,35 @@ def test_an_example_shows_prediction_label_score_and_feedback() -> None:
     }
 
 
-def test_an_example_without_an_answer_shows_the_error() -> None:
+def test_an_example_that_failed_shows_the_error_and_what_was_expected() -> None:
     failed = {"dspy.example.labels": '{"answer":"here"}', "error.type": "ValueError"}
     _, returned = sides_of("evaluate_example", failed)
     assert returned is not None
-    assert not returned.is_content
+    assert json.loads(returned.value) == {"error": "ValueError", "expected": {"answer": "here"}}
     _, returned = sides_of("evaluate_example", {**failed, "dspy.example.prediction": '{"answer":"there"}'})
     assert returned is not None
     assert json.loads(returned.value) == {
+        "error": "ValueError",
         "prediction": {"answer": "there"},
         "expected": {"answer": "here"},
-        "error": "ValueError",
     }
+
+
+@pytest.mark.parametrize("name", ["dspy.module.inputs", "dspy.adapter.inputs"])
+def test_a_picture_among_values_is_told_after_what_is_said_of_it(name: str) -> None:
+    reference = f"sha256:{DIGEST}?bytes={len(PICTURE)}&type=image/png"
+    values = {"image": {"url": reference}, "album": [reference], "question": "What is in it?"}
+    shown = content({name: json.dumps(values)}, name)
+    assert shown is not None
+    told = f"[image/png, {len(PICTURE)} bytes, sha256:{DIGEST}]"
+    assert [*json.loads(shown.value).items()] == [
+        ("album", [told]),
+        ("question", "What is in it?"),
+        ("image", told),
+    ]
+    alone = content({name: json.dumps({"image": {"url": reference}})}, name)
+    assert alone is not None
+    assert (alone.value, alone.mime_type) == (told, "text/plain")
 
 
 def test_an_optimizer_shows_the_instructions_that_it_chose_and_tried() -> None:

@@ -6,6 +6,8 @@ import difflib
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from .redaction import takes_text_and_kind
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,6 +42,11 @@ def check_arguments(given: Mapping[str, Any]) -> None:
     if redact is not None and (not callable(redact) or inspect.iscoroutinefunction(redact)):
         kind = "a coroutine function" if callable(redact) else type(redact).__name__
         raise TypeError(f"redact= takes a function of a text and its kind that returns a text, not {kind}.")
+    if redact is not None and not takes_text_and_kind(redact):
+        raise TypeError(
+            "redact= takes a function of two arguments, a text and its kind (input, output, system, tool or error), "
+            "that returns the text to record: def redact(text, kind)."
+        )
     openinference = given.get("openinference")
     if openinference is not None and not isinstance(openinference, bool):
         raise TypeError(f"openinference= takes True or False, not {type(openinference).__name__}.")

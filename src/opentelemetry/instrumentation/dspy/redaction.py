@@ -21,7 +21,7 @@ from .config import REDACT
 if TYPE_CHECKING:
     from .config import Redact
 
-__all__ = ["REDACTION_FAILED", "Redaction"]
+__all__ = ["REDACTION_FAILED", "Redaction", "takes_text_and_kind"]
 
 _logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Redaction:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the user's function must not end the user's call
-            self._complain(f"It raised {type(error).__name__}")
+            self._complain(f"it raised {type(error).__name__}")
             return REDACTION_FAILED
         if isinstance(redacted, str):
             return redacted
@@ -71,7 +71,7 @@ class Redaction:
             return str(redacted)
         if inspect.iscoroutine(redacted):
             redacted.close()
-        self._complain(f"It returned no text but {type(redacted).__name__}")
+        self._complain(f"it returned no text but {type(redacted).__name__}")
         return REDACTION_FAILED
 
     def _look_up(self, name: str) -> bool:
@@ -93,6 +93,8 @@ class Redaction:
             return self._give_up(f"{type(error).__name__}{names}")
         if not callable(function):
             return self._give_up(f"{name} is no function but {type(function).__name__}")
+        if not takes_text_and_kind(function):
+            return self._give_up(f"{name} does not take two arguments, a text and its kind")
         self._function = function
         return True
 
@@ -112,10 +114,21 @@ class Redaction:
             self._complained = True
             # Neither the exception's text nor its stack: both may hold what was to be redacted.
             _logger.warning(
-                "The redact function failed; the content that it was given is not recorded. Further failures of it "
-                "are not logged.",
+                "The redact function failed (%s); the content that it was given is not recorded. It takes a text and "
+                "its kind, and returns the text to record. Further failures of it are not logged.",
+                what,
             )
-            _logger.debug("%s.", what)
+
+
+def takes_text_and_kind(function: Any) -> bool:
+    """Return whether a function can be called with a text and its kind, as far as it tells what it takes."""
+    try:
+        inspect.signature(function).bind("", "input")
+    except TypeError:
+        return False
+    except ValueError:  # one that is written in C may not tell
+        return True
+    return True
 
 
 def _module(name: str) -> Any:

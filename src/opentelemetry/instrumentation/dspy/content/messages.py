@@ -124,7 +124,7 @@ class ServerToolDefinition(GenericToolDefinition):
     settings: Any = None
 
 
-MAX_MARKED = 200
+MAX_MARKED = 8
 """Messages that are told by their role and length alone, where nothing is left for more; the older ones by number."""
 
 

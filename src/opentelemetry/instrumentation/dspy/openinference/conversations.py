@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .bounds import dumped, parsed
+from .media_words import media_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,14 +107,5 @@ def _text(part: Mapping[str, Any]) -> str:
         return response if isinstance(response, str) else dumped(response)
     media = part.get("uri") or part.get("file_id")
     if isinstance(media, str):
-        return f"[{part.get('modality') or kind}: {_reference(media, part.get('mime_type'))}]"
+        return f"[{part.get('modality') or kind}: {media_words(media, part.get('mime_type'))}]"
     return dumped(part)
-
-
-def _reference(media: str, mime_type: Any) -> str:
-    """Return type, size and hash of what stands for media (``content.media``), or where the media is."""
-    digest, mark, rest = media.partition("?bytes=")
-    if not mark or not digest.startswith("sha256:"):
-        return media
-    size, _, told_type = rest.partition("&type=")
-    return ", ".join(word for word in (told_type or mime_type, f"{size} bytes", digest) if word)

@@ -10,12 +10,17 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from .. import semconv
 from ..amounts import count_words, money_words
 from .bounds import cut, dumped, fitted, parsed
+from .media_words import with_media_in_words
 from .words import JSON, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["Shown", "content", "counted", "json_of", "scored", "summary", "text_or_json", "tokens", "used"]
+
+
+_MEDIA = "?bytes="
+"""Stands in whatever stands for media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ def content(attributes: Mapping[str, Any], name: str) -> Shown | None:
     if not isinstance(value, str) or not value:
         return None
     found = parsed(value)
+    if _MEDIA in value:
+        found = with_media_in_words(found)
+        value = dumped(found)
     if isinstance(found, (dict, list)) and len(found) == 1:
         [found] = found.values() if isinstance(found, dict) else found
     return Shown(found) if isinstance(found, str) and found else text_or_json(value)

@@ -137,8 +137,7 @@ def _example(attributes: Attributes) -> Sides:
     )
     error = attributes.get(ERROR_TYPE)
     if error is not None:
-        # Without an answer the error is the outcome, and not what was expected.
-        answered = {**answered, "error": error} if "prediction" in answered else {}
+        answered = {"error": error, **answered}
     if answered and score is not None:
         answered = {"score": score, **answered}
     return (
