@@ -69,8 +69,8 @@ def test_a_redaction_that_fails_drops_the_text_and_is_logged_once(caplog: pytest
     assert hidden.value(["secret one", {"key": "secret two"}], "input") == [dropped, {dropped: dropped}]
     [record] = caplog.records
     assert record.getMessage() == (
-        "The redact function failed; the content that it was given is not recorded. Further failures of it are not "
-        "logged."
+        "The redact function failed (it raised LookupError); the content that it was given is not recorded. It takes a "
+        "text and its kind, and returns the text to record. Further failures of it are not logged."
     )
     assert record.levelname == "WARNING"
     # What was to be redacted is in the exception's text, and would be in its stack.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from typing import Any
 
 import dspy
@@ -229,6 +230,29 @@ def test_where_content_is_off_no_span_has_any() -> None:
     nothing = Content(Options(), captured=False)
     assert nothing.of_span() is nothing
     assert nothing.of_language_model_span() is nothing
+
+
+def test_parts_and_calls_beyond_the_bound_are_told_by_their_number() -> None:
+    many = {"role": "user", "content": [{"type": "text", "text": "part"}] * 5_000}
+    calls = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}] * 5_000}
+    for message in (many, calls):
+        [told] = input_messages(content(), None, [message])
+        assert told.parts[-1].content == f"… [{5_000 - len(told.parts) + 1} more parts]"
+        assert len(told.parts) < 100
+
+
+def test_long_numbers_and_what_stands_for_bytes_count_too() -> None:
+    values = {"numbers": [10**4_000] * 50, "files": [bytes([index]) for index in range(200)]}
+    assert len(content().named_json(values, "input")) < 3 * LIMIT
+
+
+def test_a_dead_proxy_costs_nothing_else() -> None:
+    class Held:
+        pass
+
+    dead = weakref.proxy(Held())
+    told = json.loads(content().named_json({"question": "Where?", "held": dead, "password": dead}, "input"))
+    assert told == {"question": "Where?", "held": "… [ProxyType]", "password": "[secret]"}
 
 
 @pytest.mark.parametrize("write", [Content.json, Content.named_json])

@@ -84,6 +84,8 @@ def test_a_name_that_only_looks_like_it_is_none(name: str) -> None:
         "https://example.org/search?q=lamp&api_key=9a8b7c",
         "https://example.org/search?key=9a8b7c",
         "Settings(model='gpt', api_key='9a8b7c')",
+        'connect("db.example.com", password="9a8b7c")',
+        'connect("db.example.com", "gpt", x=1, api_key="9a8b7c")',
         '{"clientSecret": "9a8b7c", "id": 1}',
         "DB_PASSWORD=9a8b7c",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.9a8b7c",

@@ -254,3 +254,10 @@ def test_an_optimizer_shows_the_instructions_that_it_chose_and_tried() -> None:
     assert returned is not None
     assert json.loads(given.value) == {"instructions": {"a": "x", "b": "y"}}
     assert returned.value == "score 50 · not accepted"
+
+
+def test_what_python_alone_reads_is_no_json_and_a_query_is_what_was_asked() -> None:
+    assert text_or_json('{"a": NaN}').mime_type == "text/plain"
+    given, _ = sides_of("retrieval", {"gen_ai.retrieval.query.text": '{"ticket": "T-1"}'})
+    assert given is not None
+    assert (given.value, given.mime_type) == ('{"ticket": "T-1"}', "application/json")

@@ -274,6 +274,6 @@ def test_what_the_events_alone_hold_no_span_shows(start_telemetry: StartTelemetr
 def test_texts_that_were_embedded_are_told_one_by_one() -> None:
     from opentelemetry.instrumentation.dspy.openinference.lists import items_of
 
-    told = [*items_of("embeddings", {"dspy.embeddings.inputs": '["one","two"]'})]
+    told = [*items_of("embeddings", {"dspy.embeddings.inputs": '["one","two","three"]'}, 6)]
     assert told == [{"embedding.embeddings.0.embedding.text": "one"}, {"embedding.embeddings.1.embedding.text": "two"}]
     assert letters(["a"]) == [[1.0, 0.0, 0.0, 0.0, 0.0]]

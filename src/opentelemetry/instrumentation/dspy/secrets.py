@@ -121,8 +121,10 @@ _COOKIES = re.compile(r"""\b((?:set-)?cookie2?)(["']?\s*[:=,]\s*["']?)[^\n"']+""
 _QUERY = re.compile(r"([?&;])([\w.-]{1,64})=([^&\s'\"<>#]+)")
 
 _NAMED = re.compile(
-    r"""(?<![\w-])(?P<name>[A-Za-z][\w-]{1,127})(?P<between>\\?["']?\s*[=:,]\s*\\?["']?)(?P<value>[^\s"'\\,;(){}\[\]<>&]+)"""
+    r"""(?<![\w-])(?P<name>[A-Za-z][\w-]{1,127})"""
+    r"""(?=(?P<between>\\?["']?\s*[=:,]\s*\\?["']?)(?P<value>[^\s"'\\,;(){}\[\]<>&]+))"""
 )
+"""A name, before a value that may be a name itself: ``connect("host", password="…")``."""
 
 
 @lru_cache(maxsize=4096)
@@ -152,7 +154,13 @@ def without_secrets(text: str) -> str:
     text = _SCHEMES.sub(rf"\1\2{SECRET}", text)
     text = _COOKIES.sub(rf"\1\2{SECRET}", text)
     text = _QUERY.sub(_without_parameter, text)
-    return _NAMED.sub(_without_named, text)
+    pieces, done = [], 0
+    for found in _NAMED.finditer(text):
+        start, end = found.span("value")
+        if start >= done and _names_a_secret(found):
+            pieces += [text[done:start], SECRET]
+            done = end
+    return "".join([*pieces, text[done:]]) if pieces else text
 
 
 def _without_parameter(found: re.Match[str]) -> str:
@@ -160,14 +168,12 @@ def _without_parameter(found: re.Match[str]) -> str:
     return f"{mark}{name}={SECRET if is_secret_parameter(name) else value}"
 
 
-def _without_named(found: re.Match[str]) -> str:
+def _names_a_secret(found: re.Match[str]) -> bool:
     name, between, value = found.group("name", "between", "value")
     is_written_out = "=" in between or '"' in between or "'" in between or len(value) >= 16
     # In prose a colon and a word follow many a word: "a token: the smallest part of a text".
     if value in ("None", "null", "True", "False", "[secret") or not is_secret_name(name):
-        return found.group()
+        return False
     if not is_written_out and not any(character.isdigit() for character in value):
-        return found.group()
-    if value.lower() in ("bearer", "basic"):
-        return found.group()
-    return f"{name}{between}{SECRET}"
+        return False
+    return value.lower() not in ("bearer", "basic")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MESSAGE", "Budget"]
+__all__ = ["MESSAGE", "PART", "Budget"]
 
 SHORT = 64
 """Characters of a text that is recorded where nothing is left for longer ones: a name, an id, a word."""
@@ -18,7 +18,10 @@ ITEM = 8
 """Characters that an item of a list or mapping counts for beside its text: what JSON puts around it."""
 
 MESSAGE = 64
-"""The same of a message and its parts."""
+"""The same of a message with its first part."""
+
+PART = 16
+"""The same of one part of a list of parts."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,11 @@ class Budget:
     def is_spent(self) -> bool:
         """Whether there is nothing left but for short texts; no work need be done for others."""
         return self.left <= 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there is nothing left for short texts either."""
+        return self.left <= 0 and self.for_names <= 0
 
     def room_for(self, length: int) -> int:
         """Return how many characters of a text of some length may be recorded."""

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..reading import is_kind
+from ..reading import is_kind, is_mapping
 from ..secrets import SECRET, is_secret_name
 from .budgets import ITEM
 from .media import reference_of_bytes, reference_of_data_url
@@ -82,13 +82,13 @@ class PlainValues:
         if isinstance(value, Enum):
             return self.of(value.value, depth)
         if isinstance(value, int):
-            return int(value) if -MAX_INTEGER <= value < MAX_INTEGER else str(value)
+            return int(value) if -MAX_INTEGER <= value < MAX_INTEGER else self.text(str(value))
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(float(value))
         if self.budget is not None and self.budget.is_spent and is_kind(value, bytes, bytearray, memoryview):
             return f"… [{len(value)} more bytes]"
         if isinstance(value, (bytes, bytearray, memoryview)):
-            return reference_of_bytes(bytes(value))
+            return self._counted(reference_of_bytes(bytes(value)))
         if isinstance(value, _WRITTEN_OUT):
             return self.text(str(value))
         return self._container(value, depth)
@@ -135,8 +135,8 @@ class PlainValues:
             name = _unused(str(key) if are_names else self.text(str(key)), recorded)
             if isinstance(key, str) and is_secret_name(key) and not _says_nothing(item) and not _is_schema(item):
                 recorded[name] = SECRET
-            elif isinstance(item, str) and (key in _BLOBS or (key == "data" and media_type is not None)):
-                recorded[name] = _reference(item, media_type)
+            elif is_kind(item, str) and (key in _BLOBS or (key == "data" and media_type is not None)):
+                recorded[name] = self._counted(_reference(item, media_type))
             else:
                 recorded[name] = self.of(item, depth + 1)
             places[name] = place
@@ -145,6 +145,11 @@ class PlainValues:
         if len(places) < len(value):
             recorded["…"] = f"[{len(value) - len(places)} more items]"
         return recorded
+
+    def _counted(self, reference: str) -> str:
+        if self.budget is not None:
+            self.budget.spend(len(reference))
+        return reference
 
     def _shared(self, value: Mapping[Any, Any]) -> Iterator[tuple[int, tuple[Any, Any]]]:
         """Yield the items of a mapping with their places, each with its share of what is left.
@@ -183,7 +188,9 @@ def _is_history(value: Any) -> bool:
 
 def _length(value: Any) -> int:
     """Return the length of a text, and of all else, which may be of any, more than a text has."""
-    return len(value) if isinstance(value, str) else 0 if value is None or is_kind(value, bool, int, float) else 2**63
+    if is_kind(value, str):
+        return str.__len__(value)
+    return 0 if value is None or is_kind(value, bool, int, float) else 2**63
 
 
 def _is_secret_pair(value: Any) -> bool:
@@ -196,11 +203,11 @@ def _is_secret_pair(value: Any) -> bool:
 
 def _is_schema(value: Any) -> bool:
     """Return whether a value is the JSON schema of a secret, as a tool's parameters have it, and not one."""
-    return isinstance(value, Mapping) and not _SCHEMA_WORDS.isdisjoint(value)
+    return is_mapping(value) and not _SCHEMA_WORDS.isdisjoint(value)
 
 
 def _says_nothing(value: Any) -> bool:
-    return value is None or value is True or value is False or (isinstance(value, str) and not value)
+    return value is None or value is True or value is False or (is_kind(value, str) and not str.__len__(value))
 
 
 def _unused(name: str, recorded: Mapping[str, Any]) -> str:

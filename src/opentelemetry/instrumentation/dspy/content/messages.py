@@ -93,6 +93,8 @@ def _tool_definition(content: Content, tool: Any) -> ToolDefinition | None:
     name, tool_type = first_text(source, "name"), first_text(fields, "type")
     parameters = next((source[key] for key in ("parameters", "input_schema", "args") if key in source), None)
     if name is not None and (tool_type in (None, "function") or parameters is not None):
+        if content.budget is not None and content.budget.is_exhausted:
+            return FunctionToolDefinition(name=content.text(name, "tool"), description=None, parameters=None)
         description = first_text(source, "description", "desc")
         return FunctionToolDefinition(
             name=content.text(name, "tool"),

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from opentelemetry.util.genai.types import ReasoningPart, TextPart
 
 from ..language_models.reply_values import items_of
+from .budgets import PART
 from .fields import fields_of, first_text, is_kind, is_mapping, says_nothing
 from .media import reference_of_bytes
 from .media_parts import medium
 from .tool_parts import CALL_NAMES, CALLS_WITHOUT_NAME, RESULT_NAMES, server_tool, tool_call, tool_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.util.genai.types import MessagePart
 
@@ -44,9 +45,21 @@ def content_parts(content: Content, value: Any, kind: ContentKind) -> list[Messa
     if is_kind(value, str):
         return [TextPart(content=content.text(value, kind))]
     if is_kind(value, list, tuple):
-        return [part for block in value for part in content_parts(content, block, kind)]
+        return _parts_in(content, value, kind)
     fields = fields_of(value)
     return [json_part(content, value, kind)] if fields is None else _parts_of(content, fields, kind)
+
+
+def _parts_in(content: Content, blocks: Sequence[Any], kind: ContentKind) -> list[MessagePart]:
+    """Return the parts of several blocks; where nothing is left for more of them, how many there are."""
+    budget, parts = content.budget, list[Any]()
+    for index, block in enumerate(blocks):
+        if budget is not None:
+            if budget.is_exhausted:
+                return [*parts, TextPart(content=f"… [{len(blocks) - index} more parts]")]
+            budget.spend(PART)
+        parts += content_parts(content, block, kind)
+    return parts
 
 
 def json_part(content: Content, value: Any, kind: ContentKind) -> MessagePart:

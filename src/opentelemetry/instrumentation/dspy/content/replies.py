@@ -63,8 +63,7 @@ def message_parts(content: Content, message: Any, kind: ContentKind) -> list[Mes
             parts += content_parts(content, fields.get(name), kind)
     parts += content_parts(content, fields.get("refusal"), kind)
     parts += _parts_beside(content, fields, kind)
-    for call in items_of(fields.get("tool_calls")):
-        parts += content_parts(content, _typed("function", call), kind)
+    parts += content_parts(content, [_typed("function", call) for call in items_of(fields.get("tool_calls"))], kind)
     if "function_call" in fields:
         parts += content_parts(content, {"type": "function", "function": fields["function_call"]}, kind)
     left = {name: value for name, value in fields.items() if name not in _READ and name not in _NOTED}

@@ -17,6 +17,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from .. import semconv
 from ..complaints import Complaints
+from ..encodable import encodable
 from . import words
 from .bounds import dumped
 from .lists import items_of
@@ -97,13 +98,17 @@ class OpenInferenceMirror:
         room = limit - len(attributes)
         for item in _told(name, span, attributes, length):
             # What an application or another instrumentation has set is theirs.
-            new = {key: value for key, value in item.items() if key not in attributes}
+            new = {key: _encodable(value) for key, value in item.items() if key not in attributes}
             # What was recorded must not be pushed out by its own mirror.
             room -= len(new)
             if room < 0:
                 break
             told.update(new)
         return told
+
+
+def _encodable(value: AttributeValue) -> AttributeValue:
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _told(name: str, span: Span, attributes: Mapping[str, Any], length: int) -> Iterator[dict[str, AttributeValue]]:
@@ -125,7 +130,7 @@ def _told(name: str, span: Span, attributes: Mapping[str, Any], length: int) -> 
     metadata = _metadata(attributes) if what in _WITH_METADATA else {}
     if metadata:
         yield {words.METADATA: dumped(metadata)}
-    yield from items_of(what, attributes)
+    yield from items_of(what, attributes, length)
 
 
 def _side(

@@ -19,9 +19,14 @@ def parsed(value: Any) -> Any:
     if not isinstance(value, str) or not value.startswith(("{", "[", '"')):
         return None
     try:
-        return json.loads(value)
+        return json.loads(value, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
+
+
+def _refuse(constant: str) -> Any:
+    """``NaN`` and the like are none of JSON's, though Python reads them."""
+    raise ValueError(constant)
 
 
 def dumped(value: Any) -> str:

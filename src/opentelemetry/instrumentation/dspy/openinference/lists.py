@@ -8,7 +8,7 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 
 from .. import semconv
 from . import words
-from .bounds import dumped, parsed
+from .bounds import dumped, fitted, parsed
 from .conversations import chat_messages, flattened, holds_media
 
 if TYPE_CHECKING:
@@ -19,8 +19,20 @@ if TYPE_CHECKING:
 __all__ = ["documents_of", "items_of"]
 
 
-def items_of(what: str, attributes: Mapping[str, Any]) -> Iterator[dict[str, AttributeValue]]:
-    """Yield the attributes of each item of a span, given its operation or else the first word of its name."""
+def items_of(what: str, attributes: Mapping[str, Any], length: int) -> Iterator[dict[str, AttributeValue]]:
+    """Yield the attributes of each item of a span, given its operation or else the first word of its name.
+
+    They hold at most so many characters of text together.
+    """
+    left = length
+    for item in _items_of(what, attributes, length):
+        left -= sum(len(value) for value in item.values() if isinstance(value, str))
+        if left < 0:
+            return
+        yield item
+
+
+def _items_of(what: str, attributes: Mapping[str, Any], length: int) -> Iterator[dict[str, AttributeValue]]:
     if what in ("evaluate", "evaluate_example"):
         yield from _evaluations(attributes)
     elif what == "retrieval":
@@ -28,7 +40,7 @@ def items_of(what: str, attributes: Mapping[str, Any]) -> Iterator[dict[str, Att
     elif what == "embeddings":
         yield from _embedded_texts(attributes)
     elif what in ("chat", "text_completion"):
-        yield from _messages(attributes)
+        yield from _messages(attributes, length)
 
 
 def documents_of(attributes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -69,7 +81,7 @@ def _embedded_texts(attributes: Mapping[str, Any]) -> Iterator[dict[str, Attribu
         yield {f"{words.EMBEDDINGS}.{number}.embedding.text": str(text)}
 
 
-def _messages(attributes: Mapping[str, Any]) -> Iterator[dict[str, AttributeValue]]:
+def _messages(attributes: Mapping[str, Any], length: int) -> Iterator[dict[str, AttributeValue]]:
     """Yield all messages of a side that has media in it, as one: viewers make their own of the GenAI attributes.
 
     What stands for a picture they show as a picture, which is broken.
@@ -80,4 +92,5 @@ def _messages(attributes: Mapping[str, Any]) -> Iterator[dict[str, AttributeValu
     ):
         value = attributes.get(name)
         if holds_media(value):
-            yield flattened(prefix, chat_messages(value))
+            messages = parsed(fitted(chat_messages(value), length // 2))
+            yield flattened(prefix, messages if isinstance(messages, list) else [])

@@ -92,12 +92,12 @@ def _tool(attributes: Attributes) -> Sides:
 
 
 def _retrieval(attributes: Attributes) -> Sides:
-    top_k = attributes.get("gen_ai.retrieval.top_k")
+    top_k, query = attributes.get("gen_ai.retrieval.top_k"), attributes.get(gen_ai.GEN_AI_RETRIEVAL_QUERY_TEXT)
     asked = summary(attributes.get(gen_ai.GEN_AI_DATA_SOURCE_ID), "search" if top_k is None else f"top {top_k}")
     found = [document["content"] for document in documents_of(attributes) if isinstance(document.get("content"), str)]
     count = counted(attributes.get(semconv.DSPY_DOCUMENTS_COUNT), "document")
     return (
-        content(attributes, gen_ai.GEN_AI_RETRIEVAL_QUERY_TEXT) or asked,
+        text_or_json(query) if isinstance(query, str) and query else asked,
         json_of(found) if found else summary(count or "done"),
     )
 
