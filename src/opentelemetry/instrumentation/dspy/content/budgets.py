@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MESSAGE", "PART", "Budget"]
+__all__ = ["MAX_MARKED", "MESSAGE", "PART", "Budget"]
+
+MAX_MARKED = 8
+"""Messages, or parts of one, that are told by their kind and length where nothing is left; the others by number."""
 
 SHORT = 64
 """Characters of a text that is recorded where nothing is left for longer ones: a name, an id, a word."""

@@ -14,7 +14,7 @@ from opentelemetry.util.genai.types import (
 )
 
 from ..language_models.reply_values import member
-from .budgets import MESSAGE
+from .budgets import MAX_MARKED, MESSAGE
 from .fields import fields_of, first_text, is_kind, is_mapping, says_nothing
 from .parts import content_parts, unreadable
 from .replies import choices_of, message_parts, parts_of_returned
@@ -124,10 +124,6 @@ class ServerToolDefinition(GenericToolDefinition):
     """A tool that the provider runs itself, with what it was given; the conventions allow more than name and type."""
 
     settings: Any = None
-
-
-MAX_MARKED = 8
-"""Messages that are told by their role and length alone, where nothing is left for more; the older ones by number."""
 
 
 def _by_weight(content: Content, messages: Sequence[Any]) -> list[InputMessage]:

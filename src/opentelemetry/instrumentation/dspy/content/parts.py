@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from opentelemetry.util.genai.types import ReasoningPart, TextPart
 
 from ..language_models.reply_values import items_of
-from .budgets import PART
+from .budgets import MAX_MARKED, PART
 from .fields import fields_of, first_text, is_kind, is_mapping, says_nothing
 from .media import reference_of_bytes
 from .media_parts import medium
@@ -52,11 +52,13 @@ def content_parts(content: Content, value: Any, kind: ContentKind) -> list[Messa
 
 def _parts_in(content: Content, blocks: Sequence[Any], kind: ContentKind) -> list[MessagePart]:
     """Return the parts of several blocks; where nothing is left for more of them, how many there are."""
-    budget, parts = content.budget, list[Any]()
+    budget, parts, marked = content.budget, list[Any](), 0
     for index, block in enumerate(blocks):
-        if budget is not None:
-            if budget.is_exhausted:
+        if budget is not None and budget.is_spent:
+            marked += 1
+            if marked > MAX_MARKED:
                 return [*parts, TextPart(content=f"… [{len(blocks) - index} more parts]")]
+        elif budget is not None:
             budget.spend(PART)
         parts += content_parts(content, block, kind)
     return parts
