@@ -15,7 +15,8 @@ INTRODUCTION = """# What this library emits beside the GenAI conventions
 
 Made from `semconv.py` by `python docs/generate.py`; do not edit. The attributes, metrics and events of the
 OpenTelemetry GenAI conventions stand on the same spans and are emitted by `opentelemetry-util-genai`. What is proposed
-for the conventions, and not in them yet, is marked as such.
+for the conventions, and not in them yet, is marked as such. What `OTEL_INSTRUMENTATION_DSPY_OPENINFERENCE=true` adds
+for Phoenix, Arize and MLflow is OpenInference's, and told in [backends.md](backends.md).
 """
 
 
