@@ -7,7 +7,7 @@ meet nowhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry import context as context_api
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from .calls import Call
     from .content.documents import RetrievalCall
     from .language_models.lm_calls import LMCall
-    from .optimization.evaluations import Evaluation
     from .optimization.example_calls import ExampleCalls
-    from .optimization.optimizer_runs import OptimizerPlace
     from .passing_errors import PassingErrors
     from .programs.adapter_calls import AdapterCall
     from .programs.running_modules import RunningModule
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActiveCall",
+    "Slot",
     "attach",
     "call_in",
     "current_call",
@@ -47,6 +46,30 @@ __all__ = [
 ]
 
 _CALL_KEY = context_api.create_key("opentelemetry.instrumentation.dspy.call")
+
+
+Kept = TypeVar("Kept")
+
+
+class Slot(Generic[Kept]):
+    """What one room keeps with a call and with all calls inside, with the type that it has there."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"Slot({self._name!r})"
+
+    def of(self, call: ActiveCall) -> Kept | None:
+        """Return what is kept with a call, ``None`` where nothing is."""
+        kept: Kept | None = call.kept.get(self)
+        return kept
+
+    def put(self, call: ActiveCall, value: Kept | None) -> None:
+        """Keep something with a call, and with those that begin inside from now on."""
+        call.kept = {**call.kept, self: value}
 
 
 @dataclass(slots=True)
@@ -62,8 +85,8 @@ class ActiveCall:
     language_model_call: LMCall | None = None
     conversation_id: str | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
-    evaluation: Evaluation | None = None
-    optimizer: OptimizerPlace | None = None
+    kept: Mapping[Slot[Any], Any] = field(default_factory=dict)
+    """What rooms keep with the call; calls inside inherit it."""
     told: ToldErrors | None = None
     """What was told so far of the exceptions that came up inside the outermost call."""
     errors: PassingErrors | None = None
@@ -128,8 +151,7 @@ class ActiveCall:
             self.language_model_call,
             self.conversation_id,
             self.attributes,
-            self.evaluation,
-            self.optimizer,
+            self.kept,
             self.told or ToldErrors(),
             self.errors,
             self.example_calls,

@@ -28,6 +28,7 @@ from opentelemetry.trace import (
 from . import semconv
 from .context import call_in
 from .openings import carry_on
+from .optimization.optimizer_runs import OPTIMIZER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,10 +149,11 @@ def _known_at_start(call: ActiveCall, attributes: Attributes) -> dict[str, Attri
     known: dict[str, AttributeValue] = {**call.attributes}
     if call.conversation_id is not None:
         known[GEN_AI_CONVERSATION_ID] = call.conversation_id
-    if call.optimizer is not None:
-        known[semconv.DSPY_OPTIMIZER_RUN_ID] = call.optimizer.run.run_id
-        if call.optimizer.trial is not None:
-            known[semconv.DSPY_OPTIMIZER_TRIAL] = call.optimizer.trial.number
+    place = OPTIMIZER.of(call)
+    if place is not None:
+        known[semconv.DSPY_OPTIMIZER_RUN_ID] = place.run.run_id
+        if place.trial is not None:
+            known[semconv.DSPY_OPTIMIZER_TRIAL] = place.trial.number
     if call.known is not None:
         carry_on(_add, known, call.known)
     if attributes:

@@ -11,8 +11,8 @@ from ..context import current_call
 from ..locks import ForkSafeLock
 from .evaluation_results import ExampleOutcome
 from .evaluations import Evaluation, OpenExample, open_example
-from .optimizer_runs import OptimizerRun, OptimizerTrial, TrialKind, open_trial
 from .scores import Score, score_of
+from .trials import open_trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..context import ActiveCall
     from ..telemetry import Telemetry
+    from .optimizer_runs import OptimizerRun, OptimizerTrial, TrialKind
 
 __all__ = ["Candidates"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_EVALUATION_NAME
 from opentelemetry.trace import (
@@ -18,7 +18,7 @@ from opentelemetry.trace import (
 )
 
 from .. import semconv
-from ..context import ActiveCall, with_call
+from ..context import ActiveCall, Slot, with_call
 from ..locks import ForkSafeLock
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
@@ -32,7 +32,7 @@ from .evaluation_results import (
     record_score,
 )
 from .example_calls import ExampleCalls
-from .optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun, OptimizerTrial
+from .optimizer_runs import OPTIMIZER, ExamplePlace, OptimizerPlace, OptimizerRun, OptimizerTrial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..content import Content
     from ..telemetry import Telemetry
 
-__all__ = ["Evaluation", "OpenExample", "open_example"]
+__all__ = ["EVALUATION", "Evaluation", "OpenExample", "open_example"]
 
 EXAMPLE = "evaluate_example"
 
@@ -84,7 +84,7 @@ class Evaluation:
     @property
     def trial(self) -> OptimizerTrial | None:
         """The trial of an optimizer that the evaluation is a part of."""
-        place = self.active.optimizer
+        place = OPTIMIZER.of(self.active)
         return None if place is None else place.trial
 
     def number(self, examples: Sequence[Any]) -> None:
@@ -127,6 +127,10 @@ class Evaluation:
                 (self.failures.add if outcome.failed else self.failures.discard)(position)
 
 
+EVALUATION: Final = Slot[Evaluation]("evaluation")
+"""The evaluation whose executor or examples a call is about to run."""
+
+
 @dataclass(slots=True)
 class OpenExample:
     """One example whose span is the current one."""
@@ -154,7 +158,7 @@ class OpenExample:
             if self.content.on_spans and self.opened.is_recording:
                 self.content.make_room_for_answer()
                 attributes.update(content_of_result(self.content, outcome, evaluation.program, program_run))
-            place = evaluation.active.optimizer
+            place = OPTIMIZER.of(evaluation.active)
             is_known = outcome.failed or outcome.score.value is not None or outcome.score.label is not None
             if is_known and evaluation.metric is not None and (place is None or place.run.traces != "none"):
                 emit_result(evaluation.telemetry, outcome, evaluation.name, program_run)
@@ -175,12 +179,13 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
     active = evaluation.active.child(None, None, "")
     active.given = (example,)
     # The program is the outermost module here, whatever called the evaluation: its paths start at itself.
-    active.module = active.adapter_name = active.language_model_call = active.evaluation = None
-    place, context, trial = active.optimizer, evaluation.context, None
+    active.module = active.adapter_name = active.language_model_call = None
+    EVALUATION.put(active, None)
+    place, context, trial = OPTIMIZER.of(active), evaluation.context, None
     if place is not None:
         program = evaluation.program if program is None else program
         here = ExamplePlace(program, evaluation.metric, evaluation.is_copied)
-        active.optimizer = OptimizerPlace(place.run, place.trial, here)
+        OPTIMIZER.put(active, OptimizerPlace(place.run, place.trial, here))
         if place.example is None and not evaluation.nests_in(place.run):
             trial = place.trial
             context = _unsampled(context) if place.run.traces == "none" else _outside(context)

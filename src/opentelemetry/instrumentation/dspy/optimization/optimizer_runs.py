@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-from opentelemetry.trace import set_span_in_context
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from .. import semconv
-from ..context import ActiveCall, attach, current_call, detach, with_call
-from ..exception_events import follow_errors
+from ..context import ActiveCall, Slot, attach, detach
 from ..locks import ForkSafeLock
 from ..openings import note
 from ..spans import finish_span
@@ -28,14 +25,12 @@ if TYPE_CHECKING:
     from ..config import OptimizerTraces
     from ..telemetry import Telemetry
 
-__all__ = ["ExamplePlace", "OptimizerPlace", "OptimizerRun", "OptimizerTrial", "Role", "TrialKind", "open_trial"]
+__all__ = ["OPTIMIZER", "ExamplePlace", "OptimizerPlace", "OptimizerRun", "OptimizerTrial", "Role", "TrialKind"]
 
 Role: TypeAlias = Literal["task", "judge", "proposal"]
 """What a language model call is for: the program under evaluation, a metric, or the optimizer's own work."""
 
 TrialKind: TypeAlias = Literal["full", "minibatch", "bootstrap", "reflection", "merge"]
-
-TRIAL = "optimize_trial"
 
 MAX_NESTED_EXAMPLES = 200
 """Examples that ``auto`` leaves in the trace of a run: with some ten spans each, as many as a trace view can open."""
@@ -143,6 +138,10 @@ class OptimizerPlace:
     example: ExamplePlace | None = None
 
 
+OPTIMIZER: Final = Slot[OptimizerPlace]("optimizer")
+"""Where in an optimizer run a call stands."""
+
+
 @dataclass(slots=True)
 class OptimizerTrial:
     """One candidate or iteration of an optimizer, and its span."""
@@ -219,40 +218,3 @@ class OptimizerTrial:
         usage = run.scope.total()
         if usage.cost or (usage.lm_calls and not usage.cost_unknown_calls):
             attributes[semconv.DSPY_OPTIMIZER_COST] = usage.cost
-
-
-def open_trial(
-    telemetry: Telemetry,
-    kind: TrialKind,
-    *,
-    within: ActiveCall | None = None,
-    context: Context | None = None,
-    number: int | None = None,
-) -> OptimizerTrial:
-    """Start the span of a trial, below the current one unless a record and a context are given.
-
-    Raises ``ValueError`` outside of an optimizer run.
-    """
-    parent = within or current_call()
-    place = parent.optimizer
-    if place is None:
-        raise ValueError("There is no optimizer run here.")
-    active = parent.child(None, None, "")
-    active.scope = scope = UsageScope(parent.scope)
-    active.evaluation = None
-    number = place.run.next_trial() if number is None else number
-    active.known = lambda: {**place.run.attributes(), semconv.DSPY_OPTIMIZER_TRIAL: number}
-    span = telemetry.tracer.start_span(TRIAL, with_call(active, context))
-    trial = OptimizerTrial(
-        run=place.run,
-        number=number,
-        kind=kind,
-        span=span,
-        active=active,
-        context=set_span_in_context(span, with_call(active, context)),
-        scope=scope,
-        _telemetry=telemetry,
-    )
-    follow_errors(span, trial.context)
-    active.optimizer = replace(place, trial=trial)
-    return trial

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import semconv
+from .optimizer_runs import OPTIMIZER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def role_of(active: ActiveCall) -> Role | None:
     Around an example stand the program under evaluation and the metric, and no DSPy callable marks where the one ends
     and the other begins. What tells them apart is the running modules: below the program they are the task.
     """
-    place = active.optimizer
+    place = OPTIMIZER.of(active)
     if place is None:
         return None
     if place.example is None:
@@ -60,8 +61,9 @@ def role_of(active: ActiveCall) -> Role | None:
 def add_by_role(active: ActiveCall, usage: Usage, model: str) -> None:
     """Add the usage of a call to its role's total in the run around it and in those around that."""
     role = role_of(active)
-    if role is not None and active.optimizer is not None:
-        active.optimizer.run.roles[role].add(usage, model)
+    place = OPTIMIZER.of(active)
+    if role is not None and place is not None:
+        place.run.roles[role].add(usage, model)
 
 
 def role_attributes(run: OptimizerRun) -> dict[str, Any]:

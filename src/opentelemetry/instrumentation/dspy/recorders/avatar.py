@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ..calls import keyword_view
 from ..context import current_call
 from ..optimization.evaluation_results import ExampleOutcome
-from ..optimization.evaluations import Evaluation, OpenExample, open_example
-from ..optimization.optimizer_runs import OptimizerTrial, open_trial
+from ..optimization.evaluations import EVALUATION, Evaluation, OpenExample, open_example
+from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial
 from ..optimization.scores import score_of
+from ..optimization.trials import open_trial
 from ..programs.running_modules import UNKNOWN
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class AvatarEvaluationRecorder:
 
     def begin(self, call: Call) -> AvatarEvaluationRecording | None:
         """Start the trial, in an optimizer run alone."""
-        place = current_call().optimizer
+        place = OPTIMIZER.of(current_call())
         if place is None or place.trial is not None:
             return None
         arguments = keyword_view(("devset", "actor", "return_outputs", "num_threads"), call)
@@ -47,7 +48,7 @@ class AvatarEvaluationRecorder:
             is_copied=True,
         )
         evaluation.number(arguments["devset"])
-        trial.active.evaluation = evaluation
+        EVALUATION.put(trial.active, evaluation)
         trial.enter()
         return AvatarEvaluationRecording(trial)
 
@@ -75,7 +76,7 @@ class AvatarExampleRecorder:
 
     def begin(self, call: Call) -> AvatarExampleRecording | None:
         """Start the span of an example in an evaluation."""
-        evaluation = current_call().evaluation
+        evaluation = EVALUATION.of(current_call())
         if evaluation is None or evaluation.evaluator is not call.instance:
             return None
         arguments = keyword_view(("actor", "example", "return_outputs"), call)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..context import current_call
 from ..optimization.evaluation_results import ExampleOutcome
-from ..optimization.evaluations import Evaluation, OpenExample, open_example
-from ..optimization.optimizer_runs import OptimizerTrial, open_trial
+from ..optimization.evaluations import EVALUATION, Evaluation, OpenExample, open_example
+from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial
 from ..optimization.scores import score_of
+from ..optimization.trials import open_trial
 
 if TYPE_CHECKING:
     from ..calls import Call
@@ -31,7 +32,7 @@ class BootstrapRecorder:
 
     def begin(self, call: Call) -> BootstrapRecording | None:
         """Start the trial, in an optimizer run alone."""
-        place = current_call().optimizer
+        place = OPTIMIZER.of(current_call())
         if place is None or place.trial is not None:
             return None
         optimizer = call.instance
@@ -47,7 +48,7 @@ class BootstrapRecorder:
             repeats=True,
         )
         evaluation.number(optimizer.trainset)
-        trial.active.evaluation = evaluation
+        EVALUATION.put(trial.active, evaluation)
         trial.enter()
         return BootstrapRecording(trial, optimizer)
 
@@ -78,7 +79,7 @@ class BootstrapExampleRecorder:
 
     def begin(self, call: Call) -> BootstrapExampleRecording | None:
         """Start the span of an attempt in a round."""
-        evaluation = current_call().evaluation
+        evaluation = EVALUATION.of(current_call())
         if evaluation is None or evaluation.evaluator is not call.instance:
             return None
         example = call.arguments[0] if call.arguments else call.keyword_arguments["example"]

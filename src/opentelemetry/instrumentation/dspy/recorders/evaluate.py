@@ -17,10 +17,11 @@ from ..calls import keyword_view
 from ..context import current_call, with_call
 from ..openings import carry_on
 from ..optimization.evaluation_results import metric_name
-from ..optimization.evaluations import Evaluation
+from ..optimization.evaluations import EVALUATION, Evaluation
 from ..optimization.models_at_work import evaluation_models
-from ..optimization.optimizer_runs import OptimizerTrial, TrialKind, open_trial
+from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial, TrialKind
 from ..optimization.scores import score_of
+from ..optimization.trials import open_trial
 from ..programs.program_signatures import program_signature_attributes
 from ..reading import read, size_of, text_of_name
 from ..spans import OpenSpan, open_span
@@ -55,7 +56,7 @@ class EvaluateRecorder:
         return self._open(call, arguments, metric, trial)
 
     def _open_trial(self, arguments: Mapping[str, Any], metric: Any) -> OptimizerTrial | None:
-        place = current_call().optimizer
+        place = OPTIMIZER.of(current_call())
         if place is None or place.example is not None:
             return None
         if place.trial is not None:
@@ -75,9 +76,10 @@ class EvaluateRecorder:
         name = metric_name(metric)
         active.known = partial(_known_at_start, arguments.get("program"), name)
         opened = open_span(self._telemetry.tracer, f"evaluate {name}" if name else "evaluate", with_call(active))
-        active.evaluation = evaluation = Evaluation(
+        evaluation = Evaluation(
             self._telemetry, call.instance, arguments.get("program"), metric, active, opened.context
         )
+        EVALUATION.put(active, evaluation)
         if opened.is_recording:
             carry_on(_describe, opened, call, arguments)
         return EvaluateRecording(self._telemetry, evaluation, active.scope, opened, trial)

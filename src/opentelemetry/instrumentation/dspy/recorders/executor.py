@@ -15,10 +15,11 @@ from ..calls import keyword_view
 from ..context import ActiveCall, current_call, with_call
 from ..optimization.candidates import Candidates
 from ..optimization.evaluation_results import ExampleOutcome, outcome_of_pair
-from ..optimization.evaluations import Evaluation, OpenExample, open_example
+from ..optimization.evaluations import EVALUATION, Evaluation, OpenExample, open_example
 from ..optimization.example_runs import recording_examples
-from ..optimization.optimizer_runs import OptimizerRun, OptimizerTrial, TrialKind, open_trial
+from ..optimization.optimizer_runs import OPTIMIZER, OptimizerRun, OptimizerTrial, TrialKind
 from ..optimization.scores import score_of
+from ..optimization.trials import open_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ class ExecutorRecorder:
         """Let the executor run its function with a span around it."""
         active = current_call()
         function, data = _arguments(call)
-        evaluation, place = active.evaluation, active.optimizer
+        evaluation, place = EVALUATION.of(active), OPTIMIZER.of(active)
         if evaluation is not None and active.instance is evaluation.evaluator:
             evaluation.number(data)
             _record(call.instance, partial(open_example, evaluation), outcome_of_pair)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import semconv
 from ..context import current_call
-from ..optimization.optimizer_runs import OptimizerTrial, TrialKind, open_trial
+from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial, TrialKind
+from ..optimization.trials import open_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ class GEPARecorder:
 
     def begin(self, call: Call) -> GEPARecording | None:
         """Add our callback behind the user's own."""
-        if current_call().optimizer is None:
+        if OPTIMIZER.of(current_call()) is None:
             return None
         trials = _GEPATrials(self._telemetry)
         # The dictionary is the one that the call goes on with; the user's list stays as it is.

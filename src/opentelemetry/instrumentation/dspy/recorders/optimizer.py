@@ -8,8 +8,9 @@ from .. import semconv
 from ..context import ActiveCall, current_call, with_call
 from ..encodable import encodable
 from ..openings import carry_on
+from ..optimization.evaluations import EVALUATION
 from ..optimization.models_at_work import optimizer_models
-from ..optimization.optimizer_runs import ExamplePlace, OptimizerPlace, OptimizerRun
+from ..optimization.optimizer_runs import OPTIMIZER, ExamplePlace, OptimizerPlace, OptimizerRun
 from ..optimization.optimizer_settings import compile_arguments, setting_attributes
 from ..optimization.program_texts import chosen_texts
 from ..optimization.roles import role_attributes
@@ -42,14 +43,14 @@ class OptimizerRecorder:
     def begin(self, call: Call) -> OptimizerRecording | None:
         """Start the span of a run and make it the current one."""
         parent = current_call()
-        place = parent.optimizer
+        place = OPTIMIZER.of(parent)
         if place is not None and place.run.optimizer is call.instance:
             return None
         name = type(call.instance).__name__
         # The record names no instance: an optimizer calls other methods on itself that are recorded too.
         active = parent.child(None, None, "")
         active.scope = UsageScope(parent.scope)
-        active.evaluation = None
+        EVALUATION.put(active, None)
         run = OptimizerRun(
             call.instance,
             name,
@@ -57,7 +58,7 @@ class OptimizerRecorder:
             active.scope,
             place.run if place is not None else None,
         )
-        active.optimizer = OptimizerPlace(run)
+        OPTIMIZER.put(active, OptimizerPlace(run))
         active.known = run.attributes
         opened = open_span(self._telemetry.tracer, f"optimize {name}", with_call(active))
         if opened.is_recording:
@@ -110,11 +111,12 @@ class JudgeRecorder:
     def begin(self, call: Call) -> JudgeRecording | None:
         """Let the language model calls inside count as the judge's."""
         parent = current_call()
-        if parent.optimizer is None:
+        place = OPTIMIZER.of(parent)
+        if place is None:
             return None
         active = parent.child(None, None, "")
         active.module = None
-        active.optimizer = OptimizerPlace(parent.optimizer.run, parent.optimizer.trial, ExamplePlace(None))
+        OPTIMIZER.put(active, OptimizerPlace(place.run, place.trial, ExamplePlace(None)))
         return JudgeRecording(enter(with_call(active)))
 
 
@@ -137,7 +139,8 @@ class JudgeRecording:
 
 def _traces(parent: ActiveCall, traces: OptimizerTraces) -> OptimizerTraces:
     """Return where the run's examples go: what a program compiles while it answers stays in the answer's trace."""
-    is_inside = parent.module is not None or (parent.optimizer is not None and parent.optimizer.example is not None)
+    place = OPTIMIZER.of(parent)
+    is_inside = parent.module is not None or (place is not None and place.example is not None)
     return "nested" if is_inside and traces in ("auto", "linked") else traces
 
 
