@@ -95,7 +95,7 @@ def test_a_closed_stream_is_reported_once_and_never_raised(caplog: pytest.LogCap
         "dspy_console could not print, and will not say so again"
     ]
     assert caplog.records[0].exc_text is not None
-    assert "ValueError: I/O operation on closed file" in caplog.records[0].exc_text
+    assert caplog.records[0].exc_text.splitlines()[-1] == "ValueError"
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from ..complaints import without_text
 from ..config import console_shows
 from .characters import Characters, characters_for
 from .folds import View
@@ -154,9 +155,10 @@ class DSPyConsoleSpanExporter(SpanExporter):
                 self._printing = True
                 try:
                     self._print_inbox()
-                except Exception:
+                except Exception as error:
                     if not self._failed:
-                        _LOGGER.warning("dspy_console could not print, and will not say so again", exc_info=True)
+                        exception = without_text(error)
+                        _LOGGER.warning("dspy_console could not print, and will not say so again", exc_info=exception)
                     self._failed = True
                     written = False
                 finally:
@@ -231,8 +233,8 @@ def show_running_calls(tracer_provider: Any) -> None:
     try:
         for exporter in list(_exporters):
             exporter.show_running_calls(tracer_provider)
-    except Exception:
-        _LOGGER.warning("dspy_console cannot show the calls that run", exc_info=True)
+    except Exception as error:
+        _LOGGER.warning("dspy_console cannot show the calls that run", exc_info=without_text(error))
 
 
 _exporters: weakref.WeakSet[DSPyConsoleSpanExporter] = weakref.WeakSet()

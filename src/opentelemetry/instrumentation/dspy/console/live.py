@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from ..complaints import without_text
 from .running import RunningCalls
 from .status_line import StatusLine, live_terminal
 
@@ -113,8 +114,9 @@ class LiveLine(SpanProcessor):
             idle = 0 if self._calls.count() else idle + 1
             try:
                 self._draw()
-            except Exception:
-                _LOGGER.warning("dspy_console could not show the calls that run, and stops to", exc_info=True)
+            except Exception as error:
+                exception = without_text(error)
+                _LOGGER.warning("dspy_console could not show the calls that run, and stops to", exc_info=exception)
                 self._closed = True
                 self._line.close()
                 return
@@ -134,7 +136,7 @@ class LiveLine(SpanProcessor):
         if stream is None:
             self._line.erase()
         else:
-            self._line.draw(stream, self._calls.words())
+            self._line.draw(stream, self._calls.parts())
 
     def _before_fork(self) -> None:
         # A child must not inherit a stream in the middle of a write; but a terminal may stand still.

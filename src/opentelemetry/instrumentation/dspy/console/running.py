@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from ..amounts import count_words
 from ..usage import Usage
+from .status_parts import StatusPart
 from .tree import context_of, is_lm_call, lm_usage
-from .words import Part, cost_words, duration_words, tidy
+from .words import cost_words, duration_words, tidy
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -21,6 +22,11 @@ _LONGEST_NAME: Final = 48
 _NANOSECONDS: Final = 1_000_000_000
 _COUNTED: Final = {"optimize_trial": "trial", "evaluate_example": "example"}
 """Spans that are counted when they have ended, and in which words."""
+
+_INNER, _BESIDE, _CALLS, _DONE, _COST, _OUTER = range(6)
+"""What goes first where the terminal is narrow, and what stays to the end."""
+_NARROWEST_INNER: Final = 12
+_NARROWEST_OUTER: Final = 16
 
 
 @dataclass(slots=True)
@@ -76,30 +82,32 @@ class RunningCalls:
         with self._lock:
             return sum(call.since <= began for call in self._calls.values())
 
-    def words(self) -> list[Part]:
+    def parts(self) -> list[StatusPart]:
         """Return the call that has run longest, what runs in it and was used so far, and the number of others."""
         with self._lock:
             if not self._calls:
                 return []
             call = min(self._calls.values(), key=lambda call: call.since)
             spans = list(call.open.values())
-            words = [Part(_running(*spans[0]), "bold"), *(Part(_running(*span)) for span in spans[1:][-1:])]
-            words.extend(
-                Part(f"{count_words(call.done[name], word)} done")
+            parts = [_running(spans[0], _OUTER, _NARROWEST_OUTER, "bold")]
+            parts.extend(_running(span, _INNER, _NARROWEST_INNER) for span in spans[1:][-1:])
+            parts.extend(
+                StatusPart(f"{count_words(call.done[name], word)} done", _DONE)
                 for name, word in _COUNTED.items()
                 if name in call.done
             )
             if call.usage.lm_calls:
-                words.append(Part(count_words(call.usage.lm_calls, "LM call")))
-                words.append(Part(cost_words(call.usage), "yellow"))
+                parts.append(StatusPart(count_words(call.usage.lm_calls, "LM call"), _CALLS))
+                parts.append(StatusPart(cost_words(call.usage), _COST, "yellow"))
             others = len(self._calls) - 1
         if others:
-            words.append(Part(f"{count_words(others, 'call')} beside it"))
-        return [word for word in words if word.text]
+            parts.append(StatusPart(f"{count_words(others, 'call')} beside it", _BESIDE))
+        return [part for part in parts if part.text]
 
 
-def _running(name: str, since: float) -> str:
+def _running(span: tuple[str, float], rank: int, narrowest: int, style: str = "") -> StatusPart:
+    name, since = span
     # Whole seconds: the line need not be drawn more often.
     seconds = int(time.monotonic() - since)
     lasted = f"{seconds} s" if seconds < 60 else duration_words(seconds * _NANOSECONDS)
-    return f"{tidy(name, _LONGEST_NAME)} {lasted}"
+    return StatusPart(f" {lasted}", rank, style, name=tidy(name, _LONGEST_NAME), narrowest=narrowest)

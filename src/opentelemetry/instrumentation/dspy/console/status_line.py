@@ -16,8 +16,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from .columns import columns_of, cut
+from .characters import characters_for
 from .progress_bars import has_progress_bars
+from .status_parts import fitted
 
 try:
     from rich.console import Console
@@ -30,11 +31,11 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .status_parts import StatusPart
     from .words import Part
 
 __all__ = ["StatusLine", "live_terminal"]
 
-_BETWEEN: Final = " · "
 # Two rows below the cursor are made if there are none. One row stays free: the end of a line that `input()` or a child
 # process puts there is not seen here, and must not go on in the status.
 _MAKE_ROOM: Final = "\x1bD\x1bD\x1b[2A"
@@ -68,11 +69,12 @@ class StatusLine:
         self._guards: list[_Guard] = []
         self._last_write = 0.0
 
-    def draw(self, stream: io.TextIOWrapper, words: list[Part]) -> None:
-        """Draw the words, unless they stand there already or the program was writing a moment ago."""
+    def draw(self, stream: io.TextIOWrapper, parts: list[StatusPart]) -> None:
+        """Draw what fits of the parts, unless they stand there already or the program was writing a moment ago."""
         with self.lock:
             size = shutil.get_terminal_size()
-            text = _BETWEEN.join(word.text for word in words)
+            words = fitted(parts, size.columns - 1, characters_for(stream.encoding))
+            text = "".join(word.text for word in words)
             if text == self._text or time.monotonic() - self._last_write < _QUIET_SECONDS or size.lines < 4:
                 return
             # Bars tell that something runs, and use the rows below the cursor themselves.
@@ -81,7 +83,7 @@ class StatusLine:
                 return
             self._guard(stream)
             self._stream, self._text = stream, text
-            self._write(_DRAW + _rendered(words, size.columns - 1) + _BACK)
+            self._write(_DRAW + _rendered(words, size.columns) + _BACK)
 
     def erase(self) -> None:
         """Take the line away, if it is there."""
@@ -153,14 +155,11 @@ def _guarded(write: Callable[[str], int], line: StatusLine) -> Callable[[str], i
 
 def _rendered(words: list[Part], width: int) -> str:
     text = Text(no_wrap=True)
-    room = width
-    for number, word in enumerate(words):
-        piece = cut(word.text if number == 0 else _BETWEEN + word.text, room)
-        text.append(piece, f"dim {word.style}")
-        room -= columns_of(piece)
+    for word in words:
+        text.append(word.text, f"dim {word.style}")
     # Not on the stream itself: it is guarded, and this is none of the program's writes.
     rendered = io.StringIO()
-    Console(file=rendered, force_terminal=True, width=width + 1).print(text, end="", soft_wrap=True, highlight=False)
+    Console(file=rendered, force_terminal=True, width=width).print(text, end="", soft_wrap=True, highlight=False)
     return rendered.getvalue()
 
 
