@@ -61,6 +61,8 @@ _MOST_FIELDS: Final = 4
 _MOST_DOCUMENTS: Final = 3
 _VALUE_LINES: Final = 2
 _OUTPUT_LINES: Final = 3
+_WITHOUT_NAME: Final = "input"
+"""What a text is called that has no field: the one text that a workflow or an agent was asked, for instance."""
 
 
 def is_module(node: Node) -> bool:
@@ -78,11 +80,11 @@ def has_content(node: Node) -> bool:
     return any(name in attributes for name in _CONTENT)
 
 
-def content_of(node: Node, *, in_module: bool, in_example: bool) -> list[Said]:
+def content_of(node: Node, *, in_module: bool, example: Node | None) -> list[Said]:
     """Return what there is to say, in the order of the call.
 
-    A module tells its inputs and outputs if no other module is around it; inside of an example its inputs are the
-    example's. The others' are in the prompts and replies below them.
+    A module tells its inputs and outputs if no other module is around it; what an example around it tells is not told
+    again: the inputs, and what the program answered. The others' are in the prompts and replies below them.
     """
     attributes = attributes_of(node.span)
     if is_lm_call(node.span):
@@ -93,7 +95,7 @@ def content_of(node: Node, *, in_module: bool, in_example: bool) -> list[Said]:
     if is_example(node):
         return list(_of_example(attributes))
     if is_module(node):
-        return [] if in_module else list(_of_module(attributes, with_inputs=not in_example))
+        return [] if in_module else list(_of_module(node, attributes, example))
     return [*_of_tool(attributes), *_of_retrieval(node, attributes), *_of_optimizer(attributes)]
 
 
@@ -110,10 +112,35 @@ def _of_optimizer(attributes: Mapping[str, AttributeValue]) -> Iterator[Said]:
     yield from _fields(_value_of(attributes, DSPY_OPTIMIZER_BEST_INSTRUCTIONS), "best {}")
 
 
-def _of_module(attributes: Mapping[str, AttributeValue], *, with_inputs: bool) -> Iterator[Said]:
-    if with_inputs:
+def _of_module(node: Node, attributes: Mapping[str, AttributeValue], example: Node | None) -> Iterator[Said]:
+    outputs = _module_value(attributes, DSPY_MODULE_OUTPUTS, GEN_AI_OUTPUT_MESSAGES)
+    if example is None:
         yield from _fields(_module_value(attributes, DSPY_MODULE_INPUTS, GEN_AI_INPUT_MESSAGES), "{}")
-    yield from _fields(_module_value(attributes, DSPY_MODULE_OUTPUTS, GEN_AI_OUTPUT_MESSAGES), "→ {}", _OUTPUT_LINES)
+    elif _program_of(example) is node:
+        outputs = _without(outputs, _value_of(attributes_of(example.span), DSPY_EXAMPLE_PREDICTION))
+    yield from _fields(outputs, "→ {}", _OUTPUT_LINES)
+
+
+def _program_of(example: Node) -> Node | None:
+    """Return the module that an example was given to: those after it are the metric's."""
+    waiting = example.children[::-1]
+    while waiting:
+        node = waiting.pop()
+        if is_module(node):
+            return node
+        waiting.extend(reversed(node.children))
+    return None
+
+
+def _without(outputs: Any, told: Any) -> Any:
+    """Return what a module answered without what is told already; the text of one field may stand without its name."""
+    answers = [*told.values()] if isinstance(told, dict) else [told]
+    answers = [_read(answer) if isinstance(answer, str) else answer for answer in answers]
+    if answers == [outputs]:
+        return None
+    if not isinstance(outputs, dict) or not isinstance(told, dict):
+        return outputs
+    return {name: value for name, value in outputs.items() if name not in told or told[name] != value}
 
 
 def _module_value(attributes: Mapping[str, AttributeValue], own: str, messages: str) -> Any:
@@ -149,7 +176,7 @@ def _fields(values: Any, label: str, lines: int = _VALUE_LINES) -> Iterator[Said
     if values is None or values == {}:
         return
     if not isinstance(values, dict):
-        yield Said(label.format("").strip(), plain(values), lines, tail=True)
+        yield Said(label.format("").strip() or _WITHOUT_NAME, plain(values), lines, tail=True)
         return
     # What an agent did is told by the spans below it.
     names = [name for name in values if name != _TRAJECTORY or len(values) == 1]

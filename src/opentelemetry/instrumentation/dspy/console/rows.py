@@ -81,7 +81,7 @@ class _Place:
     path: str = ""
     survived: bool = False
     in_module: bool = False
-    in_example: bool = False
+    example: Node | None = None
 
 
 def rows_of(roots: list[Node], view: View, *, under_header: bool) -> list[Row]:
@@ -99,7 +99,7 @@ def rows_of(roots: list[Node], view: View, *, under_header: bool) -> list[Row]:
             branches = branches_of(node, view)
             row = _span_row(place, node, has_branches=bool(branches))
             if view.content:
-                row.contents = content_of(node, in_module=place.in_module, in_example=place.in_example)
+                row.contents = content_of(node, in_module=place.in_module, example=place.example)
             rows.append(row)
             below = _hang(branches, place, _path_of(node) or place.path, survived=node.error is None)
             waiting.extend(reversed(below))
@@ -113,10 +113,8 @@ def rows_of(roots: list[Node], view: View, *, under_header: bool) -> list[Row]:
 def _hang(branches: list[Branch], parent: _Place, path: str, *, survived: bool) -> list[_Place]:
     guides, node = parent.guides_below, parent.branch
     in_module = parent.in_module or (isinstance(node, Node) and is_module(node))
-    in_example = parent.in_example or (isinstance(node, Node) and is_example(node))
-    places = [
-        _Place(branch, f"{guides}├─ ", f"{guides}│  ", path, survived, in_module, in_example) for branch in branches
-    ]
+    example = node if isinstance(node, Node) and is_example(node) else parent.example
+    places = [_Place(branch, f"{guides}├─ ", f"{guides}│  ", path, survived, in_module, example) for branch in branches]
     if places:
         places[-1].guides = f"{guides}└─ "
         places[-1].guides_below = f"{guides}   "

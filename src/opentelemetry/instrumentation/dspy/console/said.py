@@ -66,7 +66,9 @@ def said_in_reply(messages: Any) -> list[Said]:
     if not isinstance(messages, list):
         return _unread("assistant", messages, _REPLY_LINES)
     choices = [message for message in messages if isinstance(message, dict)]
-    return [said for message in choices[:_MOST_MESSAGES] for said in _of_message(message, _REPLY_LINES)]
+    more = len(choices) - _MOST_MESSAGES
+    left_out = [Said("…", count_words(more, "more reply", "more replies"), 1)] if more > 0 else []
+    return [*(said for message in choices[:_MOST_MESSAGES] for said in _of_message(message, _REPLY_LINES)), *left_out]
 
 
 def texts_of(messages: Any) -> list[str]:
