@@ -9,10 +9,16 @@ import pytest
 from dspy.utils.exceptions import AdapterParseError
 from opentelemetry.trace import StatusCode
 
-from opentelemetry.instrumentation.dspy.errors import message_of
+from opentelemetry.instrumentation.dspy.errors import ErrorTexts, message_of, tell_errors_by
 
 if TYPE_CHECKING:
     from recorded import Recorded
+
+
+@pytest.fixture(autouse=True)
+def as_by_default() -> None:
+    """An application that instrumented DSPy before may have decided otherwise."""
+    tell_errors_by(ErrorTexts())
 
 
 def parse_error(reply: Any) -> AdapterParseError:

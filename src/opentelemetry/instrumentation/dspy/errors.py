@@ -20,6 +20,7 @@ from .error_texts.known_values import (
 from .error_texts.quotations import without_values
 from .error_texts.rewriting import text_of, without_content, without_literals
 from .error_texts.stacks import StackTexts, stack_of
+from .known_errors import KnownError
 from .reading import read
 from .secrets import without_secrets
 
@@ -34,7 +35,7 @@ MAX_LENGTH = 4_096
 """Characters of a message."""
 
 MAX_TOLD = 8
-"""Exceptions whose texts are kept while their outermost call runs."""
+"""Texts of exceptions that are kept while their outermost call runs."""
 
 MAX_CREDENTIALS = 256
 """Credentials of failed calls that are kept as long."""
@@ -65,7 +66,7 @@ class ToldErrors:
     __slots__ = ("_credentials", "_texts")
 
     def __init__(self) -> None:
-        self._texts: deque[tuple[BaseException, str]] = deque(maxlen=MAX_TOLD)
+        self._texts: deque[_Told] = deque(maxlen=MAX_TOLD)
         self._credentials: dict[str, None] = {}
 
     def credentials(self, known: Collection[str]) -> list[str]:
@@ -77,11 +78,28 @@ class ToldErrors:
 
     def of(self, error: BaseException) -> str | None:
         """Return what was told of an exception, if anything was."""
-        return next((text for told, text in [*self._texts] if told is error), None)
+        return next((told.text for told in [*self._texts] if told.is_of(error)), None)
 
     def add(self, error: BaseException, text: str) -> None:
         """Note what was told of an exception."""
-        self._texts.append((error, text))
+        self._texts.append(_Told(KnownError(error), _mark_of(error), text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was told of an exception, which is not kept itself."""
+
+    error: KnownError
+    mark: int
+    text: str
+
+    def is_of(self, error: BaseException) -> bool:
+        # A second failure of the same function may lie where the first one lay, each step of its traceback too.
+        return self.error.is_of(error) and (self.error.is_held or self.mark == _mark_of(error))
+
+
+def _mark_of(error: BaseException) -> int:
+    return str.__hash__(text_of(error))
 
 
 @dataclass(frozen=True, slots=True)

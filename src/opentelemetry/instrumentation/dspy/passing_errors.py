@@ -1,30 +1,26 @@
 """The exceptions that ended calls inside a call: one that goes on and ends the call itself was told of already.
 
-Nothing is put onto the exceptions. They are kept while the call around runs, weakly where their class allows it, and
-compared by identity.
+Nothing is put onto the exceptions, and none is kept: see ``known_errors``.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .known_errors import KnownError
 
 __all__ = ["Passage", "PassingErrors"]
 
 MAX_ERRORS = 64
-"""Exceptions that are kept for one call: those that ended the latest calls inside it."""
+"""Exceptions that are known at one call: those that ended the latest calls inside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """What was told of an exception on its way out."""
 
-    error: Callable[[], BaseException | None]
+    error: KnownError
     is_logged: bool
     """Whether a log event told of it, and not a span alone."""
 
@@ -41,7 +37,7 @@ class PassingErrors:
     def passage_of(self, error: BaseException) -> Passage | None:
         """Return what was told of an exception inside, ``None`` where it comes from the call itself."""
         passages = self._passages
-        return next((known for known in reversed([*(passages or ())]) if known.error() is error), None)
+        return next((known for known in reversed([*(passages or ())]) if known.error.is_of(error)), None)
 
     def let_out(self, error: BaseException, *, is_logged: bool) -> None:
         """Tell the call around that an exception is on its way to it."""
@@ -52,12 +48,4 @@ class PassingErrors:
         """Take note of an exception that was told of inside."""
         if self._passages is None:
             self._passages = deque(maxlen=MAX_ERRORS)
-        self._passages.append(Passage(_reference(error), is_logged))
-
-
-def _reference(error: BaseException) -> Callable[[], BaseException | None]:
-    try:
-        return weakref.ref(error)
-    except TypeError:
-        # Python's own classes, and those with slots, allow no weak reference.
-        return lambda: error
+        self._passages.append(Passage(KnownError(error), is_logged))

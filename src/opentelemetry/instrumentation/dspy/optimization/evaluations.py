@@ -166,6 +166,7 @@ class OpenExample:
             try:
                 self.opened.end(outcome.error)
             finally:
+                self.calls.forget_errors()
                 if evaluation.after_each is not None:
                     evaluation.after_each()
 

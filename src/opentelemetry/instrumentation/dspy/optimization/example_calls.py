@@ -17,6 +17,8 @@ class ExampleCalls:
 
     modules: list[RunningModule] = field(default_factory=list)
     """Modules that no other module called: the program's first, then the metric's."""
+    program_error: BaseException | None = None
+    """What ended the first of them."""
     metric_error: BaseException | None = None
     """What the metric raised where DSPy catches it and tells nobody."""
 
@@ -26,5 +28,13 @@ class ExampleCalls:
     @property
     def error(self) -> BaseException | None:
         """What the program raised, about which a metric may be asked all the same, or else the metric."""
-        program_error = self.modules[0].error if self.modules else None
-        return self.metric_error if program_error is None else program_error
+        return self.metric_error if self.program_error is None else self.program_error
+
+    def note_error(self, module: RunningModule, error: BaseException) -> None:
+        """Note what ended a module, if it is the program."""
+        if self.modules and self.modules[0] is module:
+            self.program_error = error
+
+    def forget_errors(self) -> None:
+        """Let go of what was raised: an exception keeps all that the program's functions had in hand."""
+        self.program_error = self.metric_error = None

@@ -42,8 +42,6 @@ class RunningModule:
     """What it has done so far, where it is an agent."""
     given: Sequence[Any] = ()
     """Positional and keyword arguments of the call."""
-    error: BaseException | None = None
-    """What ended its call, if that failed."""
     answer: Any = UNKNOWN
     """What it answered, noted where it is an outermost module in the example of an evaluation."""
     answers: int = 0

@@ -156,4 +156,5 @@ class _GEPATrials:
         """The iteration is over."""
         if self._trial is not None and self._trial.accepted is None:
             self._trial.accepted = bool(event["proposal_accepted"])
-        self.end(self._error)
+        error, self._error = self._error, None
+        self.end(error)

@@ -186,9 +186,9 @@ class ModuleRecording:
     def fail(self, error: BaseException) -> None:
         """End the span of a call that an exception ended."""
         try:
-            module = self._active.module
-            if module is not None:
-                module.error = error
+            module, calls = self._active.module, self._active.example_calls
+            if module is not None and calls is not None:
+                calls.note_error(module, error)
             if module is not None and module.caller is not None and module.caller.agent is not None:
                 module.caller.agent.note_error(module.instance, error)
         finally:
