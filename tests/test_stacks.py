@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from broken import stack_of, where_it_broke
 
 from opentelemetry.instrumentation.dspy.config import STACK_TRACES
-from opentelemetry.instrumentation.dspy.errors import stack_text_of
+from opentelemetry.instrumentation.dspy.errors import message_of, stack_text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,6 +136,48 @@ def test_a_deep_stack_keeps_its_innermost_and_outermost_frames(telemetry: Record
     assert frames[-1].endswith("in go")
     assert [line for line in lines if "more frames" in line] == [f"  … [{305 - 64} more frames]"]
     assert any(line.endswith("in outermost") for line in frames[:16])
+
+
+def test_a_recursion_that_calls_modules_keeps_as_many(telemetry: Recorded) -> None:
+    class Deep(dspy.Module):
+        def forward(self, depth: int) -> None:
+            if depth == 0:
+                raise ValueError(depth)
+            self(depth=depth - 1)
+
+    with pytest.raises(ValueError, match="0"):
+        Deep()(depth=60)
+    lines = stack_of(telemetry).splitlines()
+    frames = [line for line in lines if line.startswith("  File ")]
+    assert len(frames) == 64
+    assert frames[-1].endswith("in forward")
+    assert "opentelemetry" not in "".join(frames)
+
+
+def test_an_exception_that_is_raised_again_and_again_takes_no_longer_to_tell_of() -> None:
+    error = ValueError("the same")
+
+    def fail() -> None:
+        raise error
+
+    def calls_in_telling() -> int:
+        events = []
+        sys.setprofile(lambda _frame, event, _argument: events.append(event))
+        try:
+            assert message_of(error) == "the same"
+            assert stack_text_of(error).startswith("Traceback (most recent call last):")
+        finally:
+            sys.setprofile(None)
+        return len(events)
+
+    counts = []
+    for _ in range(3):
+        for _ in range(10_000):
+            with contextlib.suppress(ValueError):
+                fail()
+        counts.append(calls_in_telling())
+    assert counts[1] == counts[2]
+    assert stack_text_of(error).count("in fail\n") < 64
 
 
 def test_a_recursion_without_end_ends_its_span_with_a_bounded_stack(telemetry: Recorded) -> None:

@@ -10,16 +10,15 @@ import weakref
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from .error_texts.tracebacks import steps_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 __all__ = ["KnownError"]
 
 MAX_STEPS = 1_000
 """Steps of a traceback, from the outermost on, that are looked at."""
-
-_TRACEBACK = vars(BaseException)["__traceback__"]
 
 
 class KnownError:
@@ -60,7 +59,5 @@ def _identity_of(error: BaseException) -> tuple[int, int]:
 
 def _places_of(error: BaseException) -> Iterator[tuple[Any, ...]]:
     """Yield the steps of a traceback: those that are there when an exception ends a call stay below all later ones."""
-    step: TracebackType | None = _TRACEBACK.__get__(error)
-    while step is not None:
+    for step in steps_of(error):
         yield id(step), id(step.tb_frame), id(step.tb_frame.f_code), step.tb_lasti
-        step = step.tb_next

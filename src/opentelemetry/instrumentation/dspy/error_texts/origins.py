@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from types import CodeType, FrameType
+from types import CodeType
 from typing import TYPE_CHECKING
+
+from .tracebacks import innermost_frame, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,14 +109,18 @@ def is_from_library(error: BaseException) -> bool:
     """Return whether a text was written by a library: its own class of exception, or raised in its own code."""
     if type(error).__module__.partition(".")[0] in _LIBRARIES:
         return True
-    frames = [*_frames(error)]
-    return bool(frames) and _package(frames[-1].f_globals) in _LIBRARIES
+    frame = innermost_frame(error)
+    if frame is None:
+        # Nobody knows who raised what has come too long a way; one that was never raised came none.
+        return error.__traceback__ is not None
+    return _package(frame.f_globals) in _LIBRARIES
 
 
 def library_frames(error: BaseException) -> list[CodeType]:
-    """Return the code of a library that an exception came through, the innermost last."""
-    frames = [*_frames(error)]
-    return [frame.f_code for frame in frames if _package(frame.f_globals) in _LIBRARIES]
+    """Return the code of a library that an exception came through, the innermost last, each once."""
+    frames = [step.tb_frame for step in steps_of(error)]
+    codes = [frame.f_code for frame in reversed(frames) if _package(frame.f_globals) in _LIBRARIES]
+    return [*reversed({id(code): code for code in codes}.values())]
 
 
 def literals_of(code: CodeType) -> Iterator[str]:
@@ -128,10 +134,3 @@ def literals_of(code: CodeType) -> Iterator[str]:
 
 def _package(namespace: dict[str, object]) -> str:
     return str(namespace.get("__name__") or "").partition(".")[0]
-
-
-def _frames(error: BaseException) -> Iterator[FrameType]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from ..reading import read
+from .tracebacks import kept_places, line_number_of, own, steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from types import FrameType, TracebackType
+    from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType
+
+    from .tracebacks import Place
 
 __all__ = ["StackTexts", "stack_of"]
-
-_Place: TypeAlias = "tuple[FrameType, int]"
 
 _PACKAGE = __name__.rpartition(".error_texts")[0]
 
@@ -48,44 +50,56 @@ class StackTexts:
     """Whether source lines of code that stands in no file are told: a language model may have written it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """One exception of a stack."""
+
+    error: BaseException
+    words: str
+    """Before it."""
+    places: list[Place]
+    skipped: int
+    """Places in the middle that are not told."""
+
+
 def stack_of(error: BaseException, texts: StackTexts, max_length: int) -> str:
     """Return the stack of an exception; where it is too long, its innermost and outermost frames."""
     sections = [*_sections(error)]
-    summaries = [_summary(places) for _, places, _ in sections]
+    summaries = [_summary(section.places) for section in sections]
     lines = iter(texts.lines([_line_of(frame, texts) for summary in summaries for frame in summary]))
     entries: list[str] = []
-    for (told, places, before), summary in zip(sections, summaries, strict=True):
-        entries.append(before)
+    for section, summary in zip(sections, summaries, strict=True):
+        entries.append(section.words)
         if summary:
             entries.append("Traceback (most recent call last):\n")
-        skipped = len(places) - len(summary)
         for index, frame in enumerate(summary):
-            if skipped and index == MAX_FRAMES // 4:
-                entries.append(f"  … [{skipped} more frames]\n")
+            if section.skipped and index == MAX_FRAMES // 4:
+                entries.append(f"  … [{section.skipped} more frames]\n")
             line = next(lines)
             place = f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}\n'
             entries.append(f"{place}    {line}\n" if line else place)
-        message = texts.message(told)
-        entries.append(f"{fq_exception_type(told)}: {message}\n" if message else f"{fq_exception_type(told)}\n")
+        name, message = fq_exception_type(section.error), texts.message(section.error)
+        entries.append(f"{name}: {message}\n" if message else f"{name}\n")
     return "".join(_bounded(entries, max_length)).strip("\n")
 
 
-def _sections(error: BaseException) -> Iterator[tuple[BaseException, list[_Place], str]]:
-    """Yield the exceptions of a stack, with their frames and the words before them, the one that is told of last.
-
-    The exceptions of a group follow it.
-    """
+def _sections(error: BaseException) -> Iterator[_Section]:
+    """Yield the exceptions of a stack, the one that is told of last, and those of a group after it."""
     told = [*_chain_of(error)]
     for index, (each, words) in enumerate(reversed(told)):
-        frames = _frames(each)
-        if each is error:
-            frames = [*_callers(frames), *frames]
-        yield each, [place for place in frames if not _is_ours(place[0])], words if index else ""
+        yield _section(each, words if index else "", with_callers=each is error)
     inner = read(error, "exceptions")
     members = [each for each in inner if isinstance(each, BaseException)] if isinstance(inner, (list, tuple)) else []
     for number, member in enumerate(members[:MAX_EXCEPTIONS], 1):
-        words = f"\nException {number} of the {len(members)} in the group:\n\n"
-        yield member, [place for place in _frames(member) if not _is_ours(place[0])], words
+        yield _section(member, f"\nException {number} of the {len(members)} in the group:\n\n")
+
+
+def _section(error: BaseException, words: str, *, with_callers: bool = False) -> _Section:
+    callers = _callers(error) if with_callers else []
+    places = chain(callers, ((step.tb_frame, step) for step in steps_of(error)))
+    outer = MAX_FRAMES // 4
+    kept, skipped = kept_places(places, outer, MAX_FRAMES - outer, _is_ours)
+    return _Section(error, words, kept, skipped)
 
 
 def _chain_of(error: BaseException) -> Iterator[tuple[BaseException, str]]:
@@ -94,35 +108,22 @@ def _chain_of(error: BaseException) -> Iterator[tuple[BaseException, str]]:
     following: BaseException | None = error
     while following is not None and id(following) not in seen and len(seen) < MAX_EXCEPTIONS:
         seen.add(id(following))
-        cause = _own(following, "__cause__")
-        context = None if _own(following, "__suppress_context__") else _own(following, "__context__")
+        cause = own(following, "__cause__")
+        context = None if own(following, "__suppress_context__") else own(following, "__context__")
         yield following, _CONTEXT if cause is None else _CAUSE
         following = context if cause is None else cause
 
 
-def _own(error: BaseException, name: str) -> Any:
-    """Return what Python keeps of an exception, whatever its class has under the name."""
-    return vars(BaseException)[name].__get__(error)
-
-
-def _frames(error: BaseException) -> list[_Place]:
-    found = []
-    step: TracebackType | None = _own(error, "__traceback__")
-    while step is not None:
-        found.append((step.tb_frame, step.tb_lineno))
-        step = step.tb_next
-    return found
-
-
-def _callers(frames: Sequence[_Place]) -> list[_Place]:
+def _callers(error: BaseException) -> list[Place]:
     """Return the frames that led to the first one, as far as calls of DSPy that are recorded are around them."""
-    found: list[_Place] = []
+    found: list[Place] = []
     inside = 0
-    frame = frames[0][0].f_back if frames else None
+    first = next(steps_of(error), None)
+    frame = None if first is None else first.tb_frame.f_back
     while frame is not None and len(found) < MAX_CALLERS:
         if _is_ours(frame):
             inside = len(found)
-        found.append((frame, frame.f_lineno))
+        found.append((frame, None))
         frame = frame.f_back
     return [*reversed(found[:inside])]
 
@@ -132,10 +133,9 @@ def _is_ours(frame: FrameType) -> bool:
     return isinstance(name, str) and (name == _PACKAGE or name.startswith(f"{_PACKAGE}."))
 
 
-def _summary(places: list[_Place]) -> list[traceback.FrameSummary]:
-    outer = MAX_FRAMES // 4
-    kept = places if len(places) <= MAX_FRAMES else [*places[:outer], *places[outer - MAX_FRAMES :]]
-    return [*traceback.StackSummary.extract(iter(kept), lookup_lines=False)]
+def _summary(places: list[Place]) -> list[traceback.FrameSummary]:
+    numbered = ((place[0], line_number_of(place)) for place in places)
+    return [*traceback.StackSummary.extract(numbered, lookup_lines=False)]
 
 
 def _line_of(frame: traceback.FrameSummary, texts: StackTexts) -> str:
