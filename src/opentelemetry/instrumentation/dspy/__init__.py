@@ -160,4 +160,5 @@ def _show_running_calls(tracer_provider: TracerProvider | None) -> None:
 
 def _apply(patcher: Patcher, telemetry: Telemetry) -> None:
     patcher.apply([*seams(telemetry), *interpreter_finders(telemetry, patcher), *mcp_sessions(patcher)])
-    patcher.replace([*thread_pools(), *litellm_views(), *executed_tool_calls(telemetry, patcher), *prediction_copies()])
+    patcher.replace([*thread_pools(), *litellm_views(), *executed_tool_calls(telemetry, patcher)])
+    patcher.replace(prediction_copies(patcher))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .language_models.litellm_replies import ObservedLiteLLM, observed_getter
 from .patching import Replacement, Seam
-from .programs.prediction_copies import copying_methods
+from .programs.prediction_copies import copy_methods, noting_base
 from .programs.tool_calls import with_own_lookup
 from .recorders.adapter import AdapterRecorder, ParseRecorder, PromptRecorder, SchemaRecorder
 from .recorders.attempts import CopyRecorder, RewardRecorder
@@ -46,6 +46,7 @@ from .recorders.signature import SignatureRecorder
 from .recorders.tool import ToolCallRecorder, ToolRecorder, ToolRequestRecorder
 from .recorders.unbatchify import BatchRecorder, CallerRecorder, WaitingCallers
 from .threads import ContextThreadPoolExecutor, ItemThreadPoolExecutor
+from .traced import TracedMethod
 
 if TYPE_CHECKING:
     from .patching import Patcher
@@ -131,13 +132,17 @@ def executed_tool_calls(telemetry: Telemetry, patcher: Patcher) -> list[Replacem
     return [Replacement(f"{module}:ToolCalls.ToolCall", "execute", traced, with_own_lookup(traced))]
 
 
-def prediction_copies() -> list[Replacement]:
+def prediction_copies(patcher: Patcher) -> list[Replacement]:
     """Return what makes copies of predictions: the constructor, and what the module ``copy`` asks for."""
     module = "dspy.primitives.prediction"
     prediction = importlib.import_module(module).Prediction
+    make = vars(prediction)["__init__"]
+    # What an earlier patcher left, because it was below a wrapper of somebody else, is not wrapped once more.
+    make = make.__wrapped__ if isinstance(make, TracedMethod) else make
+    replacements = {"__init__": TracedMethod(make, noting_base, prediction, patcher), **copy_methods(prediction)}
     return [
-        Replacement(f"{module}:Prediction", name, vars(prediction).get(name), method)
-        for name, method in copying_methods(prediction).items()
+        Replacement(f"{module}:Prediction", name, vars(prediction).get(name), replacement)
+        for name, replacement in replacements.items()
     ]
 
 

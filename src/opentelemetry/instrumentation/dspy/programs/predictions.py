@@ -81,9 +81,9 @@ def span_context_of(prediction: object) -> SpanContext | None:
 
     Where several nested modules returned the same object it is the outermost one's: the call that the application
     made. Copies are those of ``copy.copy``, ``copy.deepcopy``, ``prediction.copy()``, ``prediction.without()`` and
-    ``Prediction(prediction)``. ``None`` for what no instrumented module returned, and for what only has the same
-    content: unpickled predictions, and predictions that are made of the fields of others. A ``SpanContext`` can be
-    pickled beside its prediction.
+    ``Prediction(prediction)``. ``None`` for what no instrumented module returned, for what only has the same content
+    (unpickled predictions, and predictions that are made of the fields of others), and for what ``copy`` copied in a
+    way that its class has of its own. A ``SpanContext`` can be pickled beside its prediction.
     """
     origin = _origins.get(prediction)
     return None if origin is None else origin.span_context
