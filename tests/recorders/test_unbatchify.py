@@ -12,7 +12,7 @@ from broken import where_it_broke
 from dspy.utils.unbatchify import Unbatchify
 from recorded import attributes_of
 
-from opentelemetry.instrumentation.dspy import DSPyInstrumentor, usage_scope
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor, telemetry_context, usage_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,6 +165,86 @@ def test_a_scope_around_callers_of_several_traces_counts_their_batch(
     assert telemetry.span("Unbatchify").parent is None
     assert around.lm_calls == 1
     assert [usage.lm_calls for usage in scopes] == [0, 0, 0]
+
+
+class Incomparable:
+    """Something of the application's that can be printed, and not compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("no truth")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def ask_for_tenants(unbatchify: Unbatchify) -> list[int]:
+    """Ask for three tenants at once, each in a block of its own, and return what the blocks counted."""
+
+    def ask(number: int) -> int:
+        attributes = {"tenant": f"t{number}", "flag": bool(number), "region": "eu", "odd": Incomparable()}
+        with (
+            telemetry_context(conversation_id=f"c{number}", attributes=attributes),  # type: ignore[arg-type]
+            telemetry_context(attributes={"plan": "free"}),
+            usage_scope() as usage,
+        ):
+            unbatchify(f"question {number}")
+        return usage.lm_calls
+
+    with ThreadPoolExecutor(3) as pool:
+        return list(pool.map(ask, range(3)))
+
+
+SHARED_ATTRIBUTES = {"region": "eu", "plan": "free"}
+OWN_ATTRIBUTES = {"tenant", "flag", "odd", "gen_ai.conversation.id"}
+
+
+def test_callers_in_no_trace_share_no_trace_and_none_of_them_has_it_all(
+    telemetry: Recorded, lm: dspy.LM, unbatchify: Unbatchify
+) -> None:
+    assert ask_for_tenants(unbatchify) == [0, 0, 0]
+    assert telemetry.tree() == f"Unbatchify\n{ANSWERS}"
+    for span in telemetry.spans:
+        attributes = attributes_of(span)
+        assert attributes.items() >= SHARED_ATTRIBUTES.items()
+        assert not OWN_ATTRIBUTES & set(attributes)
+
+
+def test_what_one_caller_of_a_trace_has_alone_is_not_said_of_the_batch(
+    telemetry: Recorded, lm: dspy.LM, unbatchify: Unbatchify
+) -> None:
+    scopes: list[Any] = []
+
+    class Ask(dspy.Module):
+        def forward(self, question: str) -> str:
+            block = telemetry_context(conversation_id=question, attributes={"tenant": question, "plan": "free"})
+            with block, usage_scope() as usage:
+                scopes.append(usage)
+                return str(unbatchify(question))
+
+    with telemetry_context(attributes={"region": "eu"}), usage_scope() as around:
+        examples = [dspy.Example(question=question).with_inputs("question") for question in ("a", "b", "c")]
+        Ask().batch(examples, num_threads=3, disable_progress_bar=True)
+    assert len({span.context.trace_id for span in telemetry.spans}) == 1
+    for name in ("Unbatchify", "invoke_workflow Answers", "Predict questions -> answers", "chat gpt-4o-mini"):
+        attributes = telemetry.attributes(name)
+        assert attributes.items() >= SHARED_ATTRIBUTES.items()
+        assert not OWN_ATTRIBUTES & set(attributes)
+    assert ([usage.lm_calls for usage in scopes], around.lm_calls) == ([0, 0, 0], 1)
+    assert [attributes_of(span).get("dspy.usage.lm_calls") for span in telemetry.named("invoke_workflow Ask")] == [
+        None
+    ] * 3
+    assert telemetry.attributes("Parallel")["dspy.usage.lm_calls"] == 1
+
+
+def test_callers_of_one_conversation_have_a_batch_of_that_conversation(
+    telemetry: Recorded, lm: dspy.LM, unbatchify: Unbatchify
+) -> None:
+    def ask(question: str) -> str:
+        with telemetry_context(conversation_id="".join(["c", "-42"])):
+            return str(unbatchify(question))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(ask, "abc")) == ["a!", "b!", "c!"]
+    assert telemetry.attributes("chat gpt-4o-mini")["gen_ai.conversation.id"] == "c-42"
 
 
 def fail(batch: list[Any]) -> list[Any]:

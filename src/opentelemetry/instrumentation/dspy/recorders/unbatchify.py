@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import Link, get_current_span
+from opentelemetry.trace import INVALID_TRACE_ID, Link, get_current_span
 
 from opentelemetry import context as context_api
 
@@ -19,7 +19,7 @@ from ..usage import UsageScope, shared_scope
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.context import Context
 
@@ -113,8 +113,9 @@ class BatchRecorder:
     """Makes one span of each batch that serves several callers, with links to their spans.
 
     What is done for one caller alone is a part of its own work, and needs no span to say so.
-    A batch whose callers are all of one trace belongs to that trace too, below the first of them. Otherwise it has a
-    trace of its own, and its language model calls count for what is around all of its callers, if anything is.
+    A batch whose callers are all of one trace belongs to that trace too, below the first of them; otherwise it has a
+    trace of its own. Either way its language model calls count for what is around all of its callers, if anything is,
+    and have the attributes and the conversation that all of them have.
     """
 
     def __init__(self, telemetry: Telemetry, waiting: WaitingCallers) -> None:
@@ -170,14 +171,40 @@ class BatchRecording:
 
 
 def _call_around(callers: Sequence[_Caller]) -> ActiveCall:
-    if _in_one_trace(callers):
-        return callers[0].call
-    return ActiveCall(scope=shared_scope([caller.call.scope for caller in callers]))
+    """Return the record of what the callers have in common; what one of them alone has is none of the batch's."""
+    first, *others = [caller.call for caller in callers]
+    if not others:
+        return first
+    is_in_one_example = all(other.example_calls is first.example_calls for other in others)
+    is_one_conversation = all(_is_same(other.conversation_id, first.conversation_id) for other in others)
+    is_in_one_block = all(other.block is first.block for other in others)
+    return replace(
+        first if _in_one_trace(callers) else ActiveCall(),
+        scope=shared_scope([first.scope, *(other.scope for other in others)]),
+        conversation_id=first.conversation_id if is_one_conversation else None,
+        attributes=_shared(first.attributes, [other.attributes for other in others]),
+        example_calls=first.example_calls if is_in_one_example else None,
+        block=first.block if is_in_one_block else None,
+        around=first.around if is_in_one_block else None,
+    )
+
+
+def _shared(items: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the items that all mappings have."""
+    return {name: value for name, value in items.items() if all(_is_same(value, other.get(name)) for other in others)}
+
+
+def _is_same(value: object, other: object) -> bool:
+    try:
+        return value is other or (type(value) is type(other) and bool(value == other))
+    except Exception:  # noqa: BLE001 - the application may give what cannot be compared
+        return False
 
 
 def _in_one_trace(callers: Iterable[_Caller]) -> bool:
+    """Whether all callers are in one trace; those that are in none are not."""
     traces = {get_current_span(caller.context).get_span_context().trace_id for caller in callers}
-    return len(traces) == 1
+    return len(traces) == 1 and INVALID_TRACE_ID not in traces
 
 
 def _links(callers: Iterable[_Caller]) -> list[Link]:
