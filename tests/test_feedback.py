@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import weakref
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -267,6 +268,10 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "an empty label": (lambda: record_feedback(KNOWN, "helpful", label=""), ValueError, "value, a label"),
     "a label of bytes": (lambda: record_feedback(KNOWN, "helpful", 1, label=b"up"), TypeError, "bytes"),  # type: ignore[call-overload]
     "no text": (lambda: record_feedback(KNOWN, "helpful", 1, explanation=3), TypeError, "explanation="),  # type: ignore[call-overload]
+    "a blank label": (lambda: record_feedback(KNOWN, "helpful", label=" \n"), ValueError, "value, a label"),
+    "a score in a mapping": (lambda: record_feedback(KNOWN, "h", {"score": True}), TypeError, "dict"),  # type: ignore[call-overload]
+    "a true prediction": (lambda: record_feedback(KNOWN, "h", dspy.Prediction(score=True)), TypeError, "Prediction"),  # type: ignore[call-overload]
+    "a name that is a text": (lambda: record_feedback(KNOWN, "n" * 201, 1), ValueError, "200 characters, not 201"),
     "no name": (lambda: record_feedback(KNOWN), TypeError, "needs a name"),  # type: ignore[call-overload]
     "an empty name": (lambda: record_feedback(KNOWN, " ", 1), ValueError, "name="),
     "a name of bytes": (lambda: record_feedback(KNOWN, b"helpful", 1), TypeError, "name="),  # type: ignore[call-overload]
@@ -319,6 +324,84 @@ def test_wrong_arguments_are_told_at_once(start_telemetry: StartTelemetry, wrong
     with pytest.raises(kind, match=why):
         say()
     assert telemetry is None or events(telemetry) == []
+
+
+def hostile(kind: type[Any], *methods: str, **contents: Any) -> type[Any]:
+    """A class whose objects raise what nobody expects when they are asked for something."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    return type("Hostile", (kind,), {**contents, **dict.fromkeys(methods, refuse)})
+
+
+class Gone:
+    """What a dead proxy stood for."""
+
+
+DEAD: Any = weakref.proxy(Gone())
+HostileText = hostile(
+    str, "__getitem__", "__str__", "__repr__", "__len__", "__bool__", "__eq__", "strip", "encode", __hash__=None
+)
+HostileNumber = hostile(float, "__float__", "__repr__", "__bool__")
+HostileCount = hostile(int, "__float__", "__repr__", "__bool__", "__eq__", "__lt__", "__gt__", __hash__=None)
+HostileBoolean = hostile(object, "__bool__", "__float__", __module__="numpy")
+HostileBoolean.__name__ = "bool"
+HostileObject = hostile(object, "__getattribute__", "__repr__", "__bool__", "__float__", "__class__")
+HostileContext = hostile(SpanContext, is_valid=property(lambda self: 1 / 0))
+
+HOSTILE: dict[str, tuple[Any, type[Exception]]] = {
+    "a dead value": (lambda: record_feedback(KNOWN, "h", DEAD), TypeError),
+    "a dead label": (lambda: record_feedback(KNOWN, "h", label=DEAD), TypeError),
+    "a dead name": (lambda: record_feedback(KNOWN, DEAD, 1), TypeError),
+    "a dead explanation": (lambda: record_feedback(KNOWN, "h", 1, explanation=DEAD), TypeError),
+    "a dead trace": (lambda: record_feedback(trace_id=DEAD, span_id=SPAN, name="h", value=1), TypeError),
+    "a dead span": (lambda: record_feedback(trace_id=TRACE, span_id=DEAD, name="h", value=1), TypeError),
+    "a number": (lambda: record_feedback(KNOWN, "h", HostileNumber(1)), ValueError),
+    "a count": (lambda: record_feedback(KNOWN, "h", HostileCount(1)), ValueError),
+    "a boolean": (lambda: record_feedback(KNOWN, "h", HostileBoolean()), ValueError),
+    "an object": (lambda: record_feedback(KNOWN, "h", HostileObject()), TypeError),
+    "an infinite one": (lambda: record_feedback(KNOWN, "h", hostile(float, "__repr__")("inf")), ValueError),
+    "ten thousand digits": (lambda: record_feedback(KNOWN, "h", 10**10_000), ValueError),
+    "an id of ten thousand digits": (
+        lambda: record_feedback(trace_id=10**10_000, span_id=SPAN, name="h", value=1),
+        ValueError,
+    ),
+    "an id": (lambda: record_feedback(trace_id=HostileText("x"), span_id=SPAN, name="h", value=1), ValueError),
+    "a zero id": (lambda: record_feedback(trace_id=HostileCount(0), span_id=SPAN, name="h", value=1), ValueError),
+    "a traceparent": (lambda: record_feedback(HostileText("x"), "h", 1), ValueError),
+    "a context": (lambda: record_feedback(HostileContext(1, 2, is_remote=False), "h", 1), ValueError),
+}
+
+
+@pytest.mark.parametrize("wrong", HOSTILE)
+def test_what_raises_when_it_is_looked_at_raises_what_was_promised(telemetry: Recorded, wrong: str) -> None:
+    say, kind = HOSTILE[wrong]
+    with pytest.raises(kind):
+        say()
+    assert events(telemetry) == []
+
+
+def test_texts_and_numbers_of_hostile_classes_are_taken_for_what_they_are(start_telemetry: StartTelemetry) -> None:
+    telemetry = start_telemetry(capture="EVENT_ONLY")
+    helpful, up, reason = HostileText("helpful"), HostileText("up"), HostileText("so")
+    assert record_feedback(HostileText(TRACEPARENT), helpful, 1, label=up, explanation=reason)
+    assert event(telemetry) == {
+        "gen_ai.evaluation.name": "helpful",
+        "gen_ai.evaluation.score.value": 1.0,
+        "gen_ai.evaluation.score.label": "up",
+        "gen_ai.evaluation.explanation": "so",
+    }
+    assert where(telemetry) == (TRACE, SPAN)
+    trace_id, span_id = HostileText(TRACE), HostileCount(int(SPAN, 16))
+    assert record_feedback(trace_id=trace_id, span_id=span_id, name="helpful", value=hostile(float, "__repr__")(0.5))
+    assert [f"{record.span_id:016x}" for record in events(telemetry)] == [SPAN, SPAN]
+
+
+@pytest.mark.complaints
+def test_nothing_is_known_of_a_prediction_that_is_gone(telemetry: Recorded) -> None:
+    assert [record_feedback(gone, "helpful", True) for gone in (DEAD, HostileObject())] == [False, False]
+    assert (span_context_of(DEAD), trace_id_of(DEAD)) == (None, None)
 
 
 @pytest.mark.complaints

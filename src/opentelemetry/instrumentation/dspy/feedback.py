@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -13,8 +14,9 @@ from opentelemetry.trace import SpanContext
 from .complaints import without_text
 from .encodable import encodable
 from .evaluation_events import emit_evaluation
-from .optimization.scores import MAX_LABEL_LENGTH, Score, score_of
+from .optimization.scores import MAX_LABEL_LENGTH, Score
 from .programs.predictions import Origin, origin_of
+from .reading import is_kind, name_of_type, read, shown
 from .span_ids import span_context_from_ids, span_context_from_traceparent
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ _logger = logging.getLogger(__name__)
 
 FeedbackValue: TypeAlias = float | bool | None
 """True is 1 and false is 0; ``None`` where a label alone says it."""
+
+MAX_NAME_LENGTH = 200
+"""Characters: a name is what backends group by. A longer one is none, and to cut it could make two of them one."""
 
 
 class _Missing:
@@ -100,7 +105,8 @@ def record_feedback(
 
     ``prediction`` is what the program returned or a copy of it; in another process its ``SpanContext``, a W3C
     ``traceparent``, or ``trace_id`` and ``span_id`` in its place: 32 and 16 hexadecimal digits, or numbers. ``name``
-    says what is judged (``helpful``), ``value`` and ``label`` how: a finite number, true or false, or a word alone.
+    says what is judged (``helpful``) in at most 200 characters, ``value`` and ``label`` how: a finite number, true or
+    false, or a word alone, of which the first 100 characters are kept.
     ``explanation`` is content, recorded where content is, and passes the redaction as a text of kind ``output``.
 
     Returns whether the event was emitted. It is not where DSPy is not instrumented, and where nothing is known of the
@@ -131,48 +137,70 @@ def record_feedback(
 
 
 def _name(name: object) -> str:
-    if isinstance(name, _Missing):
+    if name is _MISSING:
         raise TypeError('record_feedback() needs a name of what is judged, such as "helpful".')
-    if not isinstance(name, str):
-        raise TypeError(f"name= takes a text, not {type(name).__name__}.")
-    if not name.strip():
+    text = _text("name", name)
+    if not text.strip():
         raise ValueError('name= must not be empty: it says what is judged, such as "helpful".')
-    return encodable(name)
+    if len(text) > MAX_NAME_LENGTH:
+        raise ValueError(f"name= takes {MAX_NAME_LENGTH} characters, not {len(text)}: a sentence is an explanation.")
+    return encodable(text)
 
 
 def _score(value: object, label: object, explanation: object) -> Score:
-    for argument, text in (("label", label), ("explanation", explanation)):
-        if text is not None and not isinstance(text, str):
-            raise TypeError(f"{argument}= takes a text, not {type(text).__name__}.")
-    word = label[:MAX_LABEL_LENGTH] if isinstance(label, str) and label else None
-    reason = explanation if isinstance(explanation, str) else None
+    word = "" if label is None else _text("label", label)
+    word = word[:MAX_LABEL_LENGTH] if word.strip() else ""
+    reason = None if explanation is None else _text("explanation", explanation)
     if value is None:
-        if word is None:
+        if not word:
             raise ValueError("record_feedback() needs a value, a label, or both.")
         return Score(None, word, reason)
-    score = score_of(value)
-    is_boolean = score.label is not None and not isinstance(value, str)
-    if not is_boolean and not isinstance(value, Real):
-        raise TypeError(f"value= takes a number, true or false, not {type(value).__name__}; a word is a label.")
-    if score.value is None:
-        raise ValueError(f"value= takes a finite number, not {value!r:.60}.")
-    return Score(score.value, word or score.label, reason)
+    number = _number(value)
+    if not word and _is_boolean(value):
+        word = "true" if number else "false"
+    return Score(number, word or None, reason)
+
+
+def _text(argument: str, value: object) -> str:
+    """Return a text itself: a class that derives from ``str`` may do anything when it is asked for a part of it."""
+    if not is_kind(value, str) or not isinstance(value, str):
+        raise TypeError(f"{argument}= takes a text, not {name_of_type(value)}.")
+    return str.__str__(value)
+
+
+def _is_boolean(value: object) -> bool:
+    # numpy's bool is no bool, and is named ``bool_`` before numpy 2.
+    is_numpys = name_of_type(value) in ("bool", "bool_") and read(type(value), "__module__") == "numpy"
+    return is_numpys or is_kind(value, bool)
+
+
+def _number(value: object) -> float:
+    if not is_kind(value, Real) and not _is_boolean(value):
+        raise TypeError(f"value= takes a number, true or false, not {name_of_type(value)}; a word is a label.")
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except Exception as error:
+        raise ValueError(f"value= takes a finite number, and {shown(value)} gives none.") from error
+    if not math.isfinite(number):
+        raise ValueError(f"value= takes a finite number, not {shown(value)}.")
+    return number
 
 
 def _origin(prediction: object, trace_id: object, span_id: object) -> Origin | None:
     by_ids = trace_id is not None or span_id is not None
     if by_ids and (trace_id is None or span_id is None):
         raise TypeError("A span is told by both trace_id= and span_id=.")
-    if by_ids and not isinstance(prediction, _Missing):
+    if by_ids and prediction is not _MISSING:
         raise TypeError("record_feedback() takes a prediction, or trace_id= and span_id=, and not both.")
     if by_ids:
         return Origin(span_context_from_ids(trace_id, span_id))
-    if isinstance(prediction, _Missing):
+    if prediction is _MISSING:
         raise TypeError("record_feedback() takes a prediction, or trace_id= and span_id= in its place.")
-    if isinstance(prediction, str):
+    # Its own type first: a dead proxy raises when it is asked for its class.
+    if is_kind(prediction, str) and isinstance(prediction, str):
         return Origin(span_context_from_traceparent(prediction))
-    if isinstance(prediction, SpanContext):
-        if not prediction.is_valid:
+    if is_kind(prediction, SpanContext) and isinstance(prediction, SpanContext):
+        if not read(prediction, "is_valid", default=False):
             raise ValueError("The SpanContext is that of no span: an id in it is zero.")
         return Origin(prediction)
     return origin_of(prediction)

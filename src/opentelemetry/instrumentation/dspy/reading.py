@@ -12,7 +12,10 @@ from typing import Any
 
 from .encodable import encodable
 
-__all__ = ["is_kind", "is_mapping", "read", "setting", "size_of", "text_of_name"]
+__all__ = ["is_kind", "is_mapping", "name_of_type", "read", "setting", "shown", "size_of", "text_of_name"]
+
+MAX_SHOWN = 60
+"""Characters of a value in a message."""
 
 
 def read(owner: object, name: str, default: Any = None) -> Any:
@@ -45,6 +48,20 @@ def text_of_name(value: object) -> str | None:
     """Return a name as a text that a span can carry, ``None`` where it is no text or an empty one."""
     # Its own type first: a dead proxy raises when it is asked for its class.
     return encodable(value) if is_kind(value, str) and isinstance(value, str) and str.__len__(value) else None
+
+
+def name_of_type(value: object) -> str:
+    """Return the name of a value's own type."""
+    return text_of_name(read(type(value), "__name__")) or "object"
+
+
+def shown(value: object) -> str:
+    """Return the beginning of what a value says of itself, for a message, or what type it is of."""
+    try:
+        text = encodable(repr(value))
+    except Exception:  # noqa: BLE001 - as above
+        return f"this {name_of_type(value)}"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def size_of(value: object) -> int | None:
