@@ -17,6 +17,7 @@ import dspy
 import pytest
 import travelling
 from dspy.clients import execution
+from patched import Notebook, Worker, patched
 from travelling import Answering, CountingLM, Reviewing
 
 if TYPE_CHECKING:
@@ -136,6 +137,81 @@ def test_what_was_pickled_by_name_or_by_value_loads_and_runs_where_neither_libra
         "bound-method": "HELLO",
         "class": "HELLO",
     }
+
+
+DSPYS_OWN = {
+    "Module": "dspy.primitives.module",
+    "Predict": "dspy.predict.predict",
+    "BaseLM": "dspy.clients.base_lm",
+    "Adapter": "dspy.adapters.base",
+    "Tool": "dspy.adapters.types.tool",
+    "ToolCalls": "dspy.adapters.types.tool",
+    "Retrieve": "dspy.retrievers.retrieve",
+    "Evaluate": "dspy.evaluate.evaluate",
+    "BootstrapFewShot": "dspy.teleprompt.bootstrap",
+    "Unbatchify": "dspy.utils.unbatchify",
+}
+
+CLASS_LOADER = f"""{LOADER[: LOADER.index("results =")]}
+for path in sys.argv[1:]:
+    with open(path, "rb") as file:
+        loaded = pickle.load(file)
+
+    class Below(loaded):
+        pass
+
+    double = lambda number: 2 * number
+    if loaded.__name__ == "Module":
+        Below.forward = lambda self, text: text.upper()
+        assert Below()(text="hello") == "HELLO"
+    if loaded.__name__ == "ToolCalls":
+        call = loaded.ToolCall(name="double", args={{"number": 2}})
+        assert (call.execute({{"double": double}}), call.execute()) == (4, 4)
+    if loaded.__name__ == "Unbatchify":
+        unbatchify = Below(list, max_batch_size=1)
+        assert unbatchify("a") == "a"
+        unbatchify.stop_event.set()
+    if loaded.__name__ == "BootstrapFewShot":
+        assert Below(metric=len).metric is len
+    print(loaded.__name__)
+assert not [name for name in sys.modules if name.split(".")[0] in ("opentelemetry", "wrapt")]
+"""
+
+
+def test_the_classes_of_dspy_are_loaded_where_we_are_not_when_they_are_saved_by_value(
+    telemetry: Recorded, tmp_path: Path
+) -> None:
+    for name, module_name in DSPYS_OWN.items():
+        module = importlib.import_module(module_name)
+        cloudpickle.register_pickle_by_value(module)
+        try:
+            (tmp_path / name).write_bytes(cloudpickle.dumps(vars(module)[name]))
+        finally:
+            cloudpickle.unregister_pickle_by_value(module)
+    saved = [str(tmp_path / name) for name in DSPYS_OWN]
+    ended = subprocess.run([sys.executable, "-c", CLASS_LOADER, *saved], capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == list(DSPYS_OWN), ended.stderr
+
+
+def test_a_hook_of_ours_is_saved_as_the_one_that_there_is_without_it() -> None:
+    class Hooked(Worker):
+        def __init_subclass__(cls, **options: Any) -> None:
+            super().__init_subclass__(**options)
+
+        def __call__(self, *values: Any, **options: Any) -> Any:
+            return "hooked"
+
+    class Below(Hooked):
+        def __call__(self, *values: Any, **options: Any) -> Any:
+            return "below"
+
+    hook = vars(Hooked)["__init_subclass__"]
+    for owner, expected in ((Hooked, hook), (Below, hook), (Worker, object.__init_subclass__)):
+        with patched(Notebook(), "__call__", worker_class=owner):
+            ours = vars(owner)["__init_subclass__"]
+            assert ours is not hook
+            rebuild, arguments = ours.__reduce_ex__(4)
+        assert rebuild(*arguments) == expected
 
 
 @pytest.mark.usefixtures("fresh_travelling")

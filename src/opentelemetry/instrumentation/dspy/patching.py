@@ -19,7 +19,7 @@ from .calls import Call, Recorder, Recording, keyword_view
 from .complaints import Complaints
 from .handlers import CallHandler, Switch
 from .locks import ForkSafeLock
-from .traced import TracedAttribute, TracedMethod, TracedStep
+from .traced import SubclassHook, TracedAttribute, TracedMethod, TracedStep
 
 __all__ = ["Call", "Patcher", "Recorder", "Recording", "Replacement", "Seam", "keyword_view"]
 
@@ -236,7 +236,7 @@ class Patcher:
                     if self._switch.on:
                         self._wrap_override(subclass, owner, seam)
 
-        return classmethod(wrap_overrides)
+        return SubclassHook(wrap_overrides, owner)
 
     def _handler(self, owner: Any, seam: Seam) -> CallHandler:
         reference = weakref.ref(owner)

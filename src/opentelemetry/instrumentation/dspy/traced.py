@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     _BoundFunctionWrapper = wrapt.BoundFunctionWrapper[..., Any]
     _FunctionWrapper = wrapt.FunctionWrapper[..., Any]
+    _ClassMethod = classmethod[Any, ..., None]
 else:
+    _ClassMethod = classmethod
     # wrapt's classes take parameters in their stubs alone.
     _BoundFunctionWrapper = wrapt.BoundFunctionWrapper
     _FunctionWrapper = wrapt.FunctionWrapper
 
-__all__ = ["TracedAttribute", "TracedMethod", "TracedStep"]
+__all__ = ["SubclassHook", "TracedAttribute", "TracedMethod", "TracedStep"]
 
 
 class BoundTracedMethod(_BoundFunctionWrapper):
@@ -143,7 +145,25 @@ class TracedAttribute:
     def __set__(self, instance: Any, value: Any) -> None:
         vars(instance)[self._name] = value
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In a class that is saved by value. What the instances keep comes before it there.
+        return type(None), ()
+
     def __delete__(self, instance: Any) -> None:
         if self._name not in vars(instance):
             raise AttributeError(self._name)
         del vars(instance)[self._name]
+
+
+class SubclassHook(_ClassMethod):
+    """An ``__init_subclass__`` of ours, which a class that is saved by value has as if it were not there."""
+
+    def __init__(self, hook: Callable[..., None], owner: type) -> None:
+        super().__init__(hook)
+        name = "__init_subclass__"
+        self._without: Any = next(vars(each)[name] for each in owner.__mro__ if name in vars(each))
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if self._without is vars(object)["__init_subclass__"]:
+            return getattr, (object, "__init_subclass__")
+        return operator.itemgetter(0), ((self._without,),)
