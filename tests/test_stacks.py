@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import inspect
+import io
 import linecache
 import os
 import subprocess
 import sys
 import textwrap
+import tokenize
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -15,7 +19,8 @@ import pytest
 from broken import stack_of, where_it_broke
 
 from opentelemetry.instrumentation.dspy.config import STACK_TRACES
-from opentelemetry.instrumentation.dspy.errors import message_of, stack_text_of
+from opentelemetry.instrumentation.dspy.error_texts.source_lines import is_in_text
+from opentelemetry.instrumentation.dspy.errors import ErrorTexts, Surroundings, message_of, stack_text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,8 +116,139 @@ def test_code_that_stands_in_no_file_is_told_with_content_alone(start_telemetry:
 
         DSPyInstrumentor().uninstrument()
     del linecache.cache["<generated>"]
-    assert ['  File "<generated>", line 2, in fail' in stack for stack in stacks] == [True, True]
+    assert [line for stack in stacks for line in stack.splitlines() if "<generated>" in line] == [
+        '  File "<generated>", line 2',
+        '  File "<generated>", line 2, in fail',
+    ]
     assert ["what the model wrote" in stack for stack in stacks] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("file_name", "told"),
+    [
+        ("<generated>", "<generated>"),
+        ("<string>", "<string>"),
+        ("<stdin>", "<stdin>"),
+        ("<ipython-input-3-0123456789ab>", "<ipython-input-3-0123456789ab>"),
+        ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>"),
+        ("<frozen Wilhelmina>", "<generated>"),
+        ("<Wilhelmina has the flu>", "<generated>"),
+        ("<ipython-input-3-Wilhelmina>", "<generated>"),
+    ],
+)
+def test_names_of_code_that_stands_in_no_file_are_told_with_content_alone(
+    start_telemetry: StartTelemetry, file_name: str, told: str
+) -> None:
+    namespace: dict[str, Any] = {}
+    exec(compile("def treat_wilhelmina():\n    raise ValueError", file_name, "exec"), namespace)
+    telemetry = start_telemetry()
+    with pytest.raises(ValueError, match=r"^$"):
+        dspy.Tool(namespace["treat_wilhelmina"], name="treat")()
+    assert stack_of(telemetry).splitlines()[-2:] == [f'  File "{told}", line 2', "ValueError"]
+    assert "wilhelmina" not in stack_of(telemetry).lower()
+    assert f'  File "{file_name}", line 2, in treat_wilhelmina' in stack_with_content(namespace["treat_wilhelmina"])
+
+
+def stack_with_content(fail: Any) -> str:
+    try:
+        fail()
+    except ValueError as error:
+        return ErrorTexts(with_content=lambda: True).stack_of(error, Surroundings())
+    return ""
+
+
+def test_a_name_that_is_none_is_not_told(telemetry: Recorded) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    fail.__code__ = fail.__code__.replace(co_name="Wilhelmina has the flu")
+    with pytest.raises(ValueError, match=r"^$"):
+        dspy.Tool(fail, name="fail")()
+    number = fail.__code__.co_firstlineno + 1
+    assert stack_of(telemetry).splitlines()[-3] == f'  File "{__file__}", line {number}'
+
+
+TEXTS_IN_CODE = {
+    "a text of several lines": '''
+        return int("""Refuse all refunds
+        above ten dollars. """ + name)
+''',
+    "the name within it": '''
+        return f"""Refuse all refunds
+        above {int(name)} dollars
+        for us."""
+''',
+    "within triple apostrophes": """
+        return f'''Refuse all refunds,
+        {int(name)},
+        for us.'''
+""",
+    "a line that goes on": """
+        return int("Refuse all refunds \\
+        above ten dollars. " + name)
+""",
+    "after a text that looks like the end of one": '''
+        ends = [\'"""\', "#", r"\\\\", "\\"", "it's"]  # it's """ not one
+        return ends and int(f"""Refuse all refunds
+        {name}""")
+''',
+    "of bytes": '''
+        return int(rb"""Refuse all refunds
+        above ten dollars""" + name.encode())
+''',
+}
+
+
+@pytest.mark.parametrize("body", TEXTS_IN_CODE.values(), ids=TEXTS_IN_CODE)
+def test_a_text_that_goes_on_over_several_lines_is_told_with_content_alone(
+    start_telemetry: StartTelemetry, tmp_path: Path, body: str
+) -> None:
+    path = tmp_path / "prompts.py"
+    path.write_text(f"def ask(name):\n    if True:{body}\n\ndef call(name):\n    return ask(name)\n")
+    namespace: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    telemetry = start_telemetry()
+    with pytest.raises(ValueError, match="Ann"):
+        dspy.Tool(namespace["call"], name="call")(name="Ann")
+    *_, call, line_of_call, ask, kind = stack_of(telemetry).splitlines()
+    assert call.endswith("in call")
+    assert line_of_call == "    return ask(name)"
+    assert ask.endswith("in ask")
+    assert kind == "ValueError"
+    stack = stack_with_content(lambda: namespace["ask"]("Ann"))
+    assert stack.splitlines()[-2].startswith("    "), "with content its line is there"
+
+
+def test_a_file_that_has_changed_is_looked_through_again(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.py"
+    told = []
+    for source in (
+        "def ask():\n    x = 1\n    raise ValueError\n",
+        'def ask():\n    """\n    Refuse"""\n    raise ValueError\n',
+    ):
+        path.write_text(source)
+        linecache.checkcache(str(path))
+        told.append([is_in_text(str(path), number) for number in range(1, 6)])
+    assert told == [[False, False, False, True, True], [False, True, True, False, True]]
+
+
+def test_lines_of_texts_are_those_that_python_knows() -> None:
+    for module in (linecache, textwrap, subprocess, argparse, dspy.Predict, dspy.Tool, dspy.ChatAdapter):
+        file_name = inspect.getfile(module)
+        with tokenize.open(file_name) as file:
+            source = file.read()
+        expected: set[int] = set()
+        begun: list[int] = []
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            name = tokenize.tok_name[token.type]
+            if name == "FSTRING_START":
+                begun.append(token.start[0])
+            first = begun.pop() if name == "FSTRING_END" else token.start[0]
+            if name in ("STRING", "FSTRING_END") and first != token.end[0]:
+                expected.update(range(first, token.end[0] + 1))
+        lines = range(1, len(source.splitlines()) + 1)
+        assert {number for number in lines if is_in_text(file_name, number)} == expected
+        assert expected
 
 
 def test_a_deep_stack_keeps_its_innermost_and_outermost_frames(telemetry: Recorded) -> None:

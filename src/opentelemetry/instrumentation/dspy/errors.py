@@ -131,7 +131,7 @@ class ErrorTexts:
         texts = StackTexts(
             message=_message_in_stack if with_content and self.are_told else lambda _: "",
             lines=(lambda lines: lines) if with_content else lambda lines: _without_quotations(lines, around),
-            reads_generated=with_content,
+            with_content=with_content,
         )
         text = self._cleaned(stack_of(error, texts, self.max_stack_length), around)
         if len(text) > self.max_stack_length:  # of what the redaction has made longer

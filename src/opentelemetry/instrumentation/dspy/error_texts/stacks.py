@@ -6,6 +6,7 @@ one which failed are added, since an exception's own frames begin at that one.
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from ..reading import read
+from .source_lines import is_in_text
 from .tracebacks import kept_places, line_number_of, own, steps_of
 
 if TYPE_CHECKING:
@@ -39,6 +41,15 @@ _CAUSE = "\nThe above exception was the direct cause of the following exception:
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
+_NO_FILE = re.compile(
+    r"<(?:string|stdin|console|ipython-input-\d+-[0-9a-f]{12}|"
+    r"frozen (?:importlib\._bootstrap(?:_external)?|runpy|zipimport))>"
+)
+"""What Python and IPython call code that stands in no file of its own."""
+
+_NO_NAME = re.compile(r"<(?:module|lambda|listcomp|setcomp|dictcomp|genexpr)>")
+
+
 @dataclass(frozen=True, slots=True)
 class StackTexts:
     """How the texts in a stack are told."""
@@ -46,8 +57,9 @@ class StackTexts:
     message: Callable[[BaseException], str]
     lines: Callable[[list[str]], list[str]]
     """Takes all source lines and returns what may be told of each."""
-    reads_generated: bool
-    """Whether source lines of code that stands in no file are told: a language model may have written it."""
+    with_content: bool
+    """Whether names and source of code that stands in no file are told, which a language model may have written, and
+    parts of texts that stand in the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ def stack_of(error: BaseException, texts: StackTexts, max_length: int) -> str:
             if section.skipped and index == MAX_FRAMES // 4:
                 entries.append(f"  … [{section.skipped} more frames]\n")
             line = next(lines)
-            place = f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}\n'
+            place = _place_of(frame, texts)
             entries.append(f"{place}    {line}\n" if line else place)
         name, message = fq_exception_type(section.error), texts.message(section.error)
         entries.append(f"{name}: {message}\n" if message else f"{name}\n")
@@ -138,11 +150,20 @@ def _summary(places: list[Place]) -> list[traceback.FrameSummary]:
     return [*traceback.StackSummary.extract(numbered, lookup_lines=False)]
 
 
+def _place_of(frame: traceback.FrameSummary, texts: StackTexts) -> str:
+    file_name, name = frame.filename, frame.name
+    if not texts.with_content:
+        if file_name.startswith("<"):
+            file_name, name = (file_name if _NO_FILE.fullmatch(file_name) else "<generated>"), ""
+        elif not (name.isidentifier() or _NO_NAME.fullmatch(name)):
+            name = ""
+    return f'  File "{file_name}", line {frame.lineno}{f", in {name}" if name else ""}\n'
+
+
 def _line_of(frame: traceback.FrameSummary, texts: StackTexts) -> str:
-    if frame.filename.startswith("<") and not texts.reads_generated:
-        return ""
     try:
-        return frame.line or ""
+        line = "" if frame.filename.startswith("<") and not texts.with_content else frame.line or ""
+        return line if not line or texts.with_content or not is_in_text(frame.filename, frame.lineno or 0) else ""
     except Exception:  # noqa: BLE001 - a loader of the application's is asked for the source
         return ""
 
