@@ -14,14 +14,17 @@ import pytest
 from broken import exception_logs, stack_of, where_it_broke
 from dspy.utils import DummyLM
 from model_server import Failure, Reply
-from opentelemetry._logs import SeverityNumber
+from opentelemetry._logs import NoOpLoggerProvider, SeverityNumber
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+from recorded import Recorded
+
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor, exception_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import StartTelemetry
     from model_server import ModelServer
-    from recorded import Recorded
 
     Make = Callable[[], BaseException]
 
@@ -473,22 +476,108 @@ def test_attempts_that_fail_are_told_on_the_attempt(telemetry: Recorded) -> None
 def test_a_call_whose_span_is_not_sampled_leaves_the_exception_to_the_one_around(
     start_telemetry: StartTelemetry,
 ) -> None:
-    from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
-
-    class WithoutRaising(Sampler):
-        def should_sample(self, parent_context: Any, trace_id: int, name: str, *_: Any, **__: Any) -> SamplingResult:
-            is_left_out = name == "invoke_workflow Raising"
-            return SamplingResult(Decision.DROP if is_left_out else Decision.RECORD_AND_SAMPLE)
-
-        def get_description(self) -> str:
-            return "all but one"
-
-    telemetry = start_telemetry(sampler=WithoutRaising())
+    telemetry = start_telemetry(sampler=Without("invoke_workflow Raising"))
     Surviving(Calling(Raising(ValueError("deep"))), Calling(Calling(Raising(LookupError("deeper")))))()
     assert [(span, attributes["exception.type"]) for span, attributes in where_it_broke(telemetry)] == [
         ("invoke_workflow Calling", "ValueError"),
         ("invoke_workflow Calling", "LookupError"),
     ]
+
+
+class Without(Sampler):
+    """Leaves out the spans whose names begin with one of some words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def should_sample(self, parent_context: Any, trace_id: int, name: str, *_: Any, **__: Any) -> SamplingResult:
+        return SamplingResult(Decision.DROP if name.startswith(self.words) else Decision.RECORD_AND_SAMPLE)
+
+    def get_description(self) -> str:
+        return "without some"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    ("left_out", "span"),
+    [
+        ([], CHAT),
+        (["chat"], "Predict answer"),
+        (["Predict"], CHAT),
+        (["chat", "Predict"], "invoke_workflow Calling"),
+        (["chat", "invoke"], "Predict answer"),
+        (["chat", "Predict", "invoke"], None),
+    ],
+)
+def test_an_operation_has_its_log_event_whether_its_span_is_sampled_or_not(
+    start_telemetry: StartTelemetry,
+    model_server: ModelServer,
+    lm: dspy.LM,
+    left_out: list[str],
+    span: str | None,
+    asynchronous: bool,
+) -> None:
+    telemetry = start_telemetry(sampler=Without(*left_out) if left_out else None)
+    lm.num_retries = 0
+    model_server.fail_when(lambda _: True, Failure(401, "the model is away"))
+
+    class Answering(Calling):
+        def __init__(self) -> None:
+            super().__init__(None)
+            self.inner = self.answer = dspy.Predict("question -> answer")
+
+    with pytest.raises(Exception, match="the model is away"):
+        run(Calling(Answering()), asynchronous=asynchronous, question="Where does Ann live?")
+    told = [name for name, _ in where_it_broke(telemetry)]
+    assert [name.partition(" ")[0] for name in told] == ([] if span is None else [span.partition(" ")[0]])
+    [record] = exception_logs(telemetry)
+    event = record.log_record
+    assert event.event_name == "gen_ai.client.operation.exception"
+    assert event.trace_id
+    attributes = dict(event.attributes or {})
+    assert [*attributes] == ["exception.type", "exception.message", "exception.stacktrace"]
+    assert "the model is away" in str(attributes["exception.message"])
+    assert "Ann" not in str(attributes)
+
+
+def test_one_that_passes_operations_which_are_not_sampled_is_logged_once(start_telemetry: StartTelemetry) -> None:
+    def inner() -> None:
+        raise ValueError("deep")
+
+    telemetry = start_telemetry(sampler=ALWAYS_OFF)
+    tool = dspy.Tool(inner)
+    outer = dspy.Tool(Calling(tool).forward, name="outer")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="deep"):
+            outer()
+    assert [record.log_record.event_name for record in exception_logs(telemetry)] == [
+        "gen_ai.execute_tool.exception"
+    ] * 2
+    assert telemetry.spans == []
+
+
+def test_nothing_is_told_of_a_call_without_a_span_where_nobody_takes_logs(
+    start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[BaseException] = []
+
+    def tell(error: BaseException, *_: Any) -> str:
+        told.append(error)
+        return "told"
+
+    def fail() -> None:
+        raise ValueError
+
+    monkeypatch.setattr(exception_events, "stack_text_of", tell)
+    monkeypatch.setattr(exception_events, "message_of", tell)
+    for logger_provider, work in ((NoOpLoggerProvider(), 0), (None, 2)):
+        recorded = Recorded(ALWAYS_OFF)
+        providers = {**recorded.providers, **({} if logger_provider is None else {"logger_provider": logger_provider})}
+        DSPyInstrumentor().instrument(**providers)
+        with pytest.raises(ValueError, match=r"^$"):
+            dspy.Tool(fail)()
+        DSPyInstrumentor().uninstrument()
+        assert len(told) == work
 
 
 def test_stacks_can_be_left_out(start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch) -> None:

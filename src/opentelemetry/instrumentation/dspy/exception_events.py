@@ -1,14 +1,15 @@
 """Where a call broke: an ``exception`` event on the innermost span that an exception ended, once.
 
 The conventions have log events beside it for operations of GenAI clients and for tools (their
-``gen-ai-exceptions.md``); each exception has one, on its innermost operation of these.
+``gen-ai-exceptions.md``); each exception has one, on its innermost operation of these. Logs are sampled by nobody, so
+that one is there also where the span is not.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
 from opentelemetry.semconv.attributes.exception_attributes import (
     EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE,
@@ -25,7 +26,7 @@ from opentelemetry.util.genai.utils import fq_exception_type
 
 from . import semconv
 from .context import call_in
-from .errors import stack_text_of
+from .errors import message_of, stack_text_of
 from .passing_errors import PassingErrors
 from .surroundings import surroundings_in
 
@@ -46,9 +47,12 @@ def tell_exceptions_to(logger: Logger | None) -> None:
     _told_to[0] = logger
 
 
-def follow_errors(span: Span, context: Context) -> None:
-    """Let the record of a call whose span has begun tell its own exceptions from those of the calls inside it."""
-    if _told_to[0] is not None and span.is_recording():
+def follow_errors(span: Span, context: Context, event_name: str | None = None) -> None:
+    """Let the record of a call that has begun tell its own exceptions from those of the calls inside it.
+
+    It has to where its span records, or where it is an operation that has a log event.
+    """
+    if _told_to[0] is not None and (event_name is not None or span.is_recording()):
         call = call_in(context)
         call.errors = PassingErrors(call.errors)
 
@@ -67,27 +71,30 @@ def tell_exception(
 ) -> LogRecord | None:
     """Add the event to a span that an exception ended, unless a span inside has it; return the log event to emit.
 
-    ``message`` is what the status of the span tells of the exception.
+    ``message`` is what the status of the span tells of the exception; a span that does not record has none.
     """
-    errors = call_in(context).errors
-    if errors is None or _told_to[0] is None or not span.is_recording():
+    errors, is_recording = call_in(context).errors, span.is_recording()
+    if errors is None or _told_to[0] is None or not (is_recording or event_name is not None):
         return None
     passage = errors.passage_of(error)
-    is_logged = passage is not None and passage.is_logged
-    errors.let_out(error, is_logged=is_logged or event_name is not None)
-    wants_log = event_name is not None and not is_logged
-    if passage is not None and not wants_log:
+    is_on_span, is_logged = (False, False) if passage is None else (passage.is_on_span, passage.is_logged)
+    errors.let_out(error, is_on_span=is_on_span or is_recording, is_logged=is_logged or event_name is not None)
+    wants_event = is_recording and not is_on_span
+    wants_log = event_name is not None and not is_logged and (is_recording or _somebody_takes(event_name, context))
+    if not (wants_event or wants_log):
         return None
+    around = surroundings_in(context)
     attributes: dict[str, Any] = {EXCEPTION_TYPE: fq_exception_type(error)}
-    if message:
+    if message := message if is_recording else message_of(error, around):
         attributes[EXCEPTION_MESSAGE] = message
-    stack = stack_text_of(error, surroundings_in(context))
-    if stack:
+    if stack := stack_text_of(error, around):
         attributes[EXCEPTION_STACKTRACE] = stack
-    if passage is None:
+    if wants_event:
         span.add_event(SPAN_EVENT, attributes)
-    if not wants_log:
-        return None
+    return _log_event(event_name, attributes, context) if wants_log else None
+
+
+def _log_event(event_name: str | None, attributes: dict[str, Any], context: Context) -> LogRecord:
     return LogRecord(
         event_name=event_name,
         context=context,
@@ -95,6 +102,22 @@ def tell_exception(
         severity_text=SeverityNumber.WARN.name,
         attributes=attributes,
     )
+
+
+def _somebody_takes(event_name: str | None, context: Context) -> bool:
+    """Return whether a log event of a call without a span reaches anybody.
+
+    Of an optimizer's examples that are not to be traced there is none, as there is none of their results.
+    """
+    place = call_in(context).optimizer
+    if place is not None and place.example is not None and place.run.traces == "none":
+        return False
+    logger = _told_to[0]
+    enabled = getattr(logger, "enabled", None)
+    if enabled is None:
+        # Loggers can be asked since a later API than the lowest that is supported.
+        return not isinstance(getattr(logger, "_logger", logger), NoOpLogger)
+    return bool(enabled(context=context, severity_number=SeverityNumber.WARN, event_name=event_name))
 
 
 def emit_exception(record: LogRecord | None) -> None:

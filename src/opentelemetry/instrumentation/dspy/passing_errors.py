@@ -21,12 +21,14 @@ class Passage:
     """What was told of an exception on its way out."""
 
     error: KnownError
+    is_on_span: bool
+    """Whether an event on a span told of it."""
     is_logged: bool
-    """Whether a log event told of it, and not a span alone."""
+    """Whether a log event did."""
 
 
 class PassingErrors:
-    """What came out of the calls inside one call that has a span."""
+    """What came out of the calls inside one call that tells of exceptions."""
 
     __slots__ = ("_around", "_passages")
 
@@ -39,13 +41,13 @@ class PassingErrors:
         passages = self._passages
         return next((known for known in reversed([*(passages or ())]) if known.error.is_of(error)), None)
 
-    def let_out(self, error: BaseException, *, is_logged: bool) -> None:
+    def let_out(self, error: BaseException, *, is_on_span: bool, is_logged: bool) -> None:
         """Tell the call around that an exception is on its way to it."""
         if self._around is not None:
-            self._around.note(error, is_logged=is_logged)
+            self._around.note(error, is_on_span=is_on_span, is_logged=is_logged)
 
-    def note(self, error: BaseException, *, is_logged: bool) -> None:
+    def note(self, error: BaseException, *, is_on_span: bool, is_logged: bool) -> None:
         """Take note of an exception that was told of inside."""
         if self._passages is None:
             self._passages = deque(maxlen=MAX_ERRORS)
-        self._passages.append(Passage(KnownError(error), is_logged))
+        self._passages.append(Passage(KnownError(error), is_on_span, is_logged))

@@ -227,7 +227,7 @@ def open_invocation(invocation: Invocation, context: Context | None = None) -> O
     owns_span = get_current() is invocation.context
     invocation.suspend()
     if owns_span:
-        follow_errors(invocation.span, invocation.context)
+        follow_errors(invocation.span, invocation.context, event_name_of(invocation))
     opened = OpenInvocation(invocation, owns_span, attach(invocation.context if context is None else context))
     note(opened)
     return opened

@@ -159,7 +159,7 @@ class BatchRecording:
         is_told = isinstance(self._opened, OpenSpan) and self._opened.is_recording
         self._end(error)
         for errors in [caller.errors for caller in self._callers if is_told and caller.errors is not None]:
-            errors.note(error, is_logged=False)
+            errors.note(error, is_on_span=True, is_logged=False)
 
     def _end(self, error: BaseException | None) -> None:
         try:
