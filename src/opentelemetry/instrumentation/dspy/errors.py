@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .encodable import encodable
 from .error_texts.known_values import (
@@ -17,8 +18,10 @@ from .error_texts.known_values import (
     texts_in,
     without_credentials,
 )
+from .error_texts.literals import without_literals
 from .error_texts.quotations import without_values
-from .error_texts.rewriting import text_of, without_content, without_literals
+from .error_texts.rewriting import text_of, without_content
+from .error_texts.short_values import ShortValues
 from .error_texts.stacks import StackTexts, stack_of
 from .known_errors import KnownError
 from .reading import read
@@ -29,13 +32,34 @@ if TYPE_CHECKING:
 
     from .redaction import Redaction
 
-__all__ = ["ErrorTexts", "Surroundings", "ToldErrors", "message_of", "stack_text_of", "tell_errors_by"]
+__all__ = [
+    "ErrorTexts",
+    "Place",
+    "Surroundings",
+    "ToldErrors",
+    "is_told_alike",
+    "message_of",
+    "stack_text_of",
+    "tell_errors_by",
+]
+
+Place: TypeAlias = Literal["span", "chat", "event"]
+"""Where a text stands: on a span, on that of a language model call, or on a log event."""
 
 MAX_LENGTH = 4_096
 """Characters of a message."""
 
+MARGIN = 512
+"""Characters beyond it that are looked at too, so that no quotation is cut in two; half of them are not told."""
+
+MAX_LINE = 400
+"""Characters of a line of source."""
+
 MAX_TOLD = 8
 """Texts of exceptions that are kept while their outermost call runs."""
+
+MAX_EXCHANGED = 64
+"""Calls that no module is around whose values are remembered while an outermost call runs."""
 
 MAX_CREDENTIALS = 256
 """Credentials of failed calls that are kept as long."""
@@ -63,11 +87,12 @@ class ToldErrors:
     Calls further out know nothing of the client that failed, and its key must not come up in their texts either.
     """
 
-    __slots__ = ("_credentials", "_texts")
+    __slots__ = ("_credentials", "_exchanged", "_texts")
 
     def __init__(self) -> None:
         self._texts: deque[_Told] = deque(maxlen=MAX_TOLD)
         self._credentials: dict[str, None] = {}
+        self._exchanged: deque[Any] | None = None
 
     def credentials(self, known: Collection[str]) -> list[str]:
         """Return the credentials that a failed call knows, with those of the calls that failed before it."""
@@ -76,13 +101,33 @@ class ToldErrors:
                 self._credentials.setdefault(credential)
         return [*self._credentials, *known]
 
+    def remember(self, *values: Any) -> None:
+        """Note what a call that no module is around was given and what it answered."""
+        if self._exchanged is None:
+            self._exchanged = deque(maxlen=MAX_EXCHANGED)
+        self._exchanged.append(values)
+
+    @property
+    def exchanged(self) -> list[Any]:
+        """What such calls were given and answered, the latest first."""
+        return [*reversed([*(self._exchanged or ())])]
+
     def of(self, error: BaseException) -> str | None:
         """Return what was told of an exception, if anything was."""
-        return next((told.text for told in [*self._texts] if told.is_of(error)), None)
+        known = self._known(error)
+        return None if known is None else known.text
 
-    def add(self, error: BaseException, text: str) -> None:
+    def left_out_of(self, error: BaseException) -> int:
+        """Return how many characters of its text were not looked at."""
+        known = self._known(error)
+        return 0 if known is None else known.left_out
+
+    def add(self, error: BaseException, text: str, left_out: int) -> None:
         """Note what was told of an exception."""
-        self._texts.append(_Told(KnownError(error), _mark_of(error), text))
+        self._texts.append(_Told(KnownError(error), _mark_of(error), text, left_out))
+
+    def _known(self, error: BaseException) -> _Told | None:
+        return next((told for told in [*self._texts] if told.is_of(error)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +137,8 @@ class _Told:
     error: KnownError
     mark: int
     text: str
+    left_out: int
+    """Characters of its text that were not looked at."""
 
     def is_of(self, error: BaseException) -> bool:
         # A second failure of the same function may lie where the first one lay, each step of its traceback too.
@@ -108,29 +155,32 @@ class ErrorTexts:
 
     are_told: bool = True
     """Whether there are any at all."""
-    with_content: Callable[[], bool] = lambda: False
-    """Whether they may quote content."""
+    with_content: Callable[[Place], bool] = lambda _: False
+    """Whether they may quote content where they stand."""
     redaction: Redaction | None = None
     """Sees what remains of each text."""
     max_stack_length: int = 16_384
     """Characters of a stack."""
 
-    def of(self, error: BaseException, around: Surroundings) -> str:
+    def of(self, error: BaseException, around: Surroundings, place: Place = "span") -> str:
         """Return the message of an exception, bounded, and as a text that OTLP can carry."""
         if not self.are_told:
             return ""
-        text = text_of(error) if self.with_content() else self._without_content(error, around)
-        text = self._cleaned(text[: 4 * MAX_LENGTH], around)
-        if len(text) > MAX_LENGTH:
-            text = f"{text[:MAX_LENGTH]}… [{len(text) - MAX_LENGTH} more characters]"
-        return encodable(text)
+        text, more = _cut(text_of(error)) if self.with_content(place) else self._without_content(error, around)
+        text = self._cleaned(text, around)
+        # What stands at the cut may be a part of what would have been left out.
+        told = text[: min(MAX_LENGTH, len(text) - (MARGIN // 2 if more else 0))]
+        more += len(text) - len(told)
+        return encodable(f"{told}… [{more} more characters]" if more else told)
 
-    def stack_of(self, error: BaseException, around: Surroundings) -> str:
+    def stack_of(self, error: BaseException, around: Surroundings, place: Place = "span") -> str:
         """Return the stack of an exception, bounded; while content is off it has frames and no messages."""
-        with_content = self.with_content()
+        with_content = self.with_content(place)
         texts = StackTexts(
             message=_message_in_stack if with_content and self.are_told else lambda _: "",
-            lines=(lambda lines: lines) if with_content else lambda lines: _without_quotations(lines, around),
+            lines=(lambda lines: lines)
+            if with_content
+            else partial(_without_quotations, around, self.max_stack_length),
             with_content=with_content,
         )
         text = self._cleaned(stack_of(error, texts, self.max_stack_length), around)
@@ -145,16 +195,23 @@ class ErrorTexts:
         text = without_secrets(without_credentials(text, [*credentials, *environment_credentials()]))
         return self.redaction.text(text, "error") if self.redaction is not None and text else text
 
-    def _without_content(self, error: BaseException, around: Surroundings) -> str:
+    def _without_content(self, error: BaseException, around: Surroundings) -> tuple[str, int]:
+        """Return the text without values, and how many characters more it has, which were not looked at."""
         told = around.told
-        text = None if told is None else told.of(error)
+        text, before = (None, 0) if told is None else (told.of(error), told.left_out_of(error))
         if text is None:
-            before = (lambda _: None) if told is None else told.of
-            text = without_content(error, around.names, before, asks_server=around.asks_server)
-        text = without_values(text[: 4 * MAX_LENGTH], _values(around))
+            asked = (lambda _: None) if told is None else told.of
+            text = without_content(error, around.names, asked, asks_server=around.asks_server)
+        text, more = _cut(text)
+        text, more = without_values(text, _values(around), around.names), more + before
         if told is not None:
-            told.add(error, text)
-        return text
+            told.add(error, text, more)
+        return text, more
+
+
+def _cut(text: str) -> tuple[str, int]:
+    """Return as much of a text as can be told, with a margin, and how many characters more it has."""
+    return text[: MAX_LENGTH + MARGIN], max(0, len(text) - MAX_LENGTH - MARGIN)
 
 
 def _values(around: Surroundings) -> list[str]:
@@ -170,14 +227,19 @@ def _message_in_stack(error: BaseException) -> str:
 _LINE_END = "\x1e"
 
 
-def _without_quotations(lines: list[str], around: Surroundings) -> list[str]:
+def _without_quotations(around: Surroundings, max_length: int, lines: list[str]) -> list[str]:
     """Return source lines without literals that are prose, and without values: a program may have them in its code."""
     values = _values(around)
-    words = frozenset(value for value in values if value.isidentifier())
-    text = _LINE_END.join(without_literals(line, words) for line in lines)
     # What is a word may be a name in the code as well; all else that is in a value was written down there.
-    told = without_values(text, [value for value in values if value not in words]).split(_LINE_END)
-    return told if len(told) == len(lines) else [""] * len(lines)
+    words = {value for value in values if value.isidentifier()}
+    short = ShortValues(values, around.names)
+    told = {line: without_literals(line[:MAX_LINE], short.are_not_in) for line in dict.fromkeys(lines)}
+    text = _LINE_END.join(told.values())
+    if len(text) > 2 * max_length:  # more than a stack can hold
+        return [""] * len(lines)
+    shown = without_values(text, {*values} - words, by_word=False).split(_LINE_END)
+    told = dict(zip(told, shown, strict=True)) if len(shown) == len(told) else {}
+    return [told.get(line, "") for line in lines]
 
 
 _NOTHING_KNOWN = Surroundings()
@@ -189,17 +251,23 @@ def tell_errors_by(texts: ErrorTexts) -> None:
     _told_by[0] = texts
 
 
-def message_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> str:
+def is_told_alike(place: Place, other: Place) -> bool:
+    """Return whether both places may hold the same texts."""
+    with_content = _told_by[0].with_content
+    return with_content(place) == with_content(other)
+
+
+def message_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN, place: Place = "span") -> str:
     """Return what may be told of an exception, with what is known around it."""
     try:
-        return _told_by[0].of(error, around)
+        return _told_by[0].of(error, around, place)
     except Exception:  # noqa: BLE001 - rather no text than one that was not gone through
         return ""
 
 
-def stack_text_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN) -> str:
+def stack_text_of(error: BaseException, around: Surroundings = _NOTHING_KNOWN, place: Place = "span") -> str:
     """Return what may be told of the stack of an exception, with what is known around it."""
     try:
-        return _told_by[0].stack_of(error, around)
+        return _told_by[0].stack_of(error, around, place)
     except Exception:  # noqa: BLE001 - as above
         return ""

@@ -7,7 +7,7 @@ that one is there also where the span is not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
 from opentelemetry.semconv.attributes.exception_attributes import (
@@ -25,8 +25,8 @@ from opentelemetry.util.genai.invocation import (
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from . import semconv
-from .context import call_in
-from .errors import message_of, stack_text_of
+from .context import Slot, call_in
+from .errors import is_told_alike, message_of, stack_text_of
 from .passing_errors import PassingErrors
 from .surroundings import surroundings_in
 
@@ -35,9 +35,14 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
-__all__ = ["emit_exception", "event_name_of", "follow_errors", "tell_exception", "tell_exceptions_to"]
+    from .errors import Place
+
+__all__ = ["UNTOLD", "emit_exception", "event_name_of", "follow_errors", "tell_exception", "tell_exceptions_to"]
 
 SPAN_EVENT = "exception"
+
+UNTOLD: Final = Slot[bool]("untold")
+"""Whether nothing is told of a call but sums, as of the examples of an optimizer that are not to be traced."""
 
 _told_to: list[Logger | None] = [None]
 
@@ -67,11 +72,17 @@ def event_name_of(invocation: GenAIInvocation) -> str | None:
 
 
 def tell_exception(
-    error: BaseException, message: str, span: Span, context: Context, event_name: str | None = None
+    error: BaseException,
+    message: str,
+    span: Span,
+    context: Context,
+    event_name: str | None = None,
+    place: Place = "span",
 ) -> LogRecord | None:
     """Add the event to a span that an exception ended, unless a span inside has it; return the log event to emit.
 
-    ``message`` is what the status of the span tells of the exception; a span that does not record has none.
+    ``message`` is what the status of the span tells of the exception, ``place`` which kind of span it is; a span that
+    does not record has no message.
     """
     errors, is_recording = call_in(context).errors, span.is_recording()
     if errors is None or _told_to[0] is None or not (is_recording or event_name is not None):
@@ -83,18 +94,14 @@ def tell_exception(
     wants_log = event_name is not None and not is_logged and (is_recording or _somebody_takes(event_name, context))
     if not (wants_event or wants_log):
         return None
-    around = surroundings_in(context)
-    attributes: dict[str, Any] = {EXCEPTION_TYPE: fq_exception_type(error)}
-    if message := message if is_recording else message_of(error, around):
-        attributes[EXCEPTION_MESSAGE] = message
-    if stack := stack_text_of(error, around):
-        attributes[EXCEPTION_STACKTRACE] = stack
+    attributes: dict[str, Any] = {}
     if wants_event:
+        attributes = _attributes(error, message, context, place)
         span.add_event(SPAN_EVENT, attributes)
-    return _log_event(event_name, attributes, context) if wants_log else None
-
-
-def _log_event(event_name: str | None, attributes: dict[str, Any], context: Context) -> LogRecord:
+    if not wants_log:
+        return None
+    if not attributes or not is_told_alike(place, "event"):
+        attributes = _attributes(error, message_of(error, surroundings_in(context), "event"), context, "event")
     return LogRecord(
         event_name=event_name,
         context=context,
@@ -105,12 +112,8 @@ def _log_event(event_name: str | None, attributes: dict[str, Any], context: Cont
 
 
 def _somebody_takes(event_name: str | None, context: Context) -> bool:
-    """Return whether a log event of a call without a span reaches anybody.
-
-    Of an optimizer's examples that are not to be traced there is none, as there is none of their results.
-    """
-    place = call_in(context).optimizer
-    if place is not None and place.example is not None and place.run.traces == "none":
+    """Return whether a log event of a call without a span reaches anybody."""
+    if UNTOLD.of(call_in(context)):
         return False
     logger = _told_to[0]
     enabled = getattr(logger, "enabled", None)
@@ -118,6 +121,16 @@ def _somebody_takes(event_name: str | None, context: Context) -> bool:
         # Loggers can be asked since a later API than the lowest that is supported.
         return not isinstance(getattr(logger, "_logger", logger), NoOpLogger)
     return bool(enabled(context=context, severity_number=SeverityNumber.WARN, event_name=event_name))
+
+
+def _attributes(error: BaseException, message: str, context: Context, place: Place) -> dict[str, Any]:
+    attributes: dict[str, Any] = {EXCEPTION_TYPE: fq_exception_type(error)}
+    if message:
+        attributes[EXCEPTION_MESSAGE] = message
+    stack = stack_text_of(error, surroundings_in(context), place)
+    if stack:
+        attributes[EXCEPTION_STACKTRACE] = stack
+    return attributes
 
 
 def emit_exception(record: LogRecord | None) -> None:

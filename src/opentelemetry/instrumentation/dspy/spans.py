@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from opentelemetry.context import get_current
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
-from opentelemetry.util.genai.invocation import GenAIInvocation
+from opentelemetry.util.genai.invocation import GenAIInvocation, InferenceInvocation
 from opentelemetry.util.genai.types import Error
 from opentelemetry.util.genai.utils import fq_exception_type
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, Span, Tracer
+
+    from .errors import Place
 
 __all__ = [
     "EnteredContext",
@@ -73,7 +75,7 @@ class OpenSpan:
             if self.span.is_recording():
                 finish_span(self.span, self.attributes, error, self.context)
             elif error is not None:
-                _text_of(error, self.span, self.context)
+                _text_of(error, self.span, self.context, "span")
         finally:
             try:
                 self.span.end()
@@ -137,10 +139,11 @@ class OpenInvocation(Generic[Invocation]):
 
     def _fail(self, error: BaseException) -> None:
         span = self.invocation.span
-        text = _text_of(error, span, self.context)
+        place: Place = "chat" if isinstance(self.invocation, InferenceInvocation) else "span"
+        text = _text_of(error, span, self.context, place)
         event = None
         if self._owns_span:
-            event = tell_exception(error, text, span, self.context, event_name_of(self.invocation))
+            event = tell_exception(error, text, span, self.context, event_name_of(self.invocation), place)
         self.invocation.fail(Error(text, fq_exception_type(error), error))
         emit_exception(event)
 
@@ -183,20 +186,20 @@ def finish_span(span: Span, attributes: dict[str, Any], error: BaseException | N
     try:
         if error is not None:
             attributes[ERROR_TYPE] = fq_exception_type(error)
-            text = _text_of(error, span, context)
+            text = _text_of(error, span, context, "span")
             span.set_status(Status(StatusCode.ERROR, text))
             tell_exception(error, text, span, context)
     finally:
         span.set_attributes(attributes)
 
 
-def _text_of(error: BaseException, span: Span, context: Context) -> str:
+def _text_of(error: BaseException, span: Span, context: Context, place: Place) -> str:
     """Return what may be told of the error, nothing where no span records that could tell it.
 
     A sampler may drop this span and not those around it: their texts must not hold what only this call knows of.
     """
     if span.is_recording() or is_recorded_around(context):
-        return message_of(error, surroundings_in(context))
+        return message_of(error, surroundings_in(context), place)
     return ""
 
 

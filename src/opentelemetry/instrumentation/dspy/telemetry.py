@@ -74,7 +74,7 @@ class Telemetry:
         captured = handler.should_capture_content()
         content = Content(options, captured=captured, mode=get_content_capturing_mode(), redaction=redaction)
         tell_errors_by(
-            ErrorTexts(options.error_messages, lambda: content.captured, redaction, options.content_max_length)
+            ErrorTexts(options.error_messages, content.stands_in_errors, redaction, options.content_max_length)
         )
         logger = get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL)
         tell_exceptions_to(logger if options.stack_traces else None)

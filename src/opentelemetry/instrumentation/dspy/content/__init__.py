@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..config import Options
+    from ..errors import Place
 
 __all__ = ["REDACTION_FAILED", "Content", "ContentKind"]
 
@@ -63,6 +64,12 @@ class Content:
     def on_events(self) -> bool:
         """Whether it may stand on the log events that are not util-genai's."""
         return self._on_events and self.captured
+
+    def stands_in_errors(self, place: Place) -> bool:
+        """Return whether texts of errors may hold it: where other content may stand too."""
+        if place == "event":
+            return self.on_events
+        return self.on_spans and (self._on_all_spans or place == "chat")
 
     def of_language_model_span(self) -> Content:
         """Return the content of the span of one language model call, which has so many characters of its own."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..reading import is_kind, is_mapping
 from ..secrets import SECRET, is_secret_name, is_secret_parameter
+from .common_words import PROTOCOL_VALUES, PROTOCOL_WORDS, REQUEST_PARAMETERS
 from .quotations import RUN, without_runs
 
 __all__ = ["credentials_in", "environment_credentials", "texts_in", "without_credentials"]
@@ -50,7 +51,12 @@ def _collect(value: Any, found: list[str], depth: int) -> None:
 
 def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, Mapping):
-        return [part for pair in islice(value.items(), MAX_TEXTS) for part in pair]
+        return [
+            part
+            for name, inner in islice(value.items(), MAX_TEXTS)
+            for part in (name, inner)
+            if not _is_of_protocol(part, name)
+        ]
     if isinstance(value, (list, tuple, set, frozenset)):
         return value
     store = getattr(value, "_store", None)
@@ -58,6 +64,17 @@ def _parts(value: Any) -> Iterable[Any]:
         return [*store.values()]
     inner = getattr(value, "__dict__", None)
     return [*inner.values()] if isinstance(inner, dict) and not isinstance(value, type) else ()
+
+
+def _is_of_protocol(part: Any, name: Any) -> bool:
+    """Return whether a key or a value of a mapping is the protocol's own word: it says nothing of what it is about."""
+    if not is_kind(name, str) or name not in PROTOCOL_WORDS:
+        return False
+    if part is name:
+        return True
+    if is_kind(part, str):
+        return name in ("role", "type") and part in PROTOCOL_VALUES
+    return name in REQUEST_PARAMETERS and is_kind(part, int, float)
 
 
 def credentials_in(settings: Any) -> list[str]:

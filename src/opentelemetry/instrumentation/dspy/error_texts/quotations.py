@@ -1,44 +1,65 @@
-"""Known values, cut out of a text wherever it quotes one: in part or in whole, escaped, and in capitals or not."""
+"""Known values, cut out of a text wherever it quotes one: in part or in whole, escaped, and in capitals or not.
+
+The work is bounded whatever the text and the values are: each character of them is looked at a few times. Where there
+is more than that to compare, nothing is told.
+"""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+
+from .readings import SEPARATOR, Reading, lowered, reading_of
+from .short_values import ShortValues
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
-__all__ = ["RUN", "without_runs", "without_values"]
+__all__ = ["LEFT_OUT", "RUN", "without_runs", "without_values"]
 
 RUN = 12
 """So many characters in a row that are also in a value are a quotation of it."""
 
-SHORTEST = 3
-"""A value of fewer characters is cut only where it stands in quotes."""
-
 GRAM = 6
-"""Characters of a text by which it is looked up; of each quotation one such piece lies at a multiple of ``STRIDE``."""
+"""Characters by which values are looked up; of each quotation one such piece lies at a multiple of ``STRIDE``."""
 
 STRIDE = RUN - GRAM + 1
 
-MAX_CHARACTERS = 2_000_000
-"""Characters of values that one text is compared with, the shortest values first."""
+MAX_CHARACTERS = 4_000_000
+"""Characters of values that one text is compared with."""
+
+MAX_LIKE = 100_000
+"""Pieces of values that begin like a quotation and are looked at closer."""
+
+MAX_WHOLE = 64
+"""Values that are looked for as a whole, to be told by their length."""
+
+LEFT_OUT = "…"
 
 
-def without_values(text: str, values: Iterable[str]) -> str:
-    """Return a text without the values, and without what it quotes of them."""
-    forms = sorted({form for value in values if value for form in _forms(value, text)}, key=len)
-    long_ones = [form for form in forms if len(form) >= RUN]
+def without_values(text: str, values: Iterable[str], names: Collection[str] = (), *, by_word: bool = True) -> str:
+    """Return a text without the values, and without what it quotes of them; ``LEFT_OUT`` where they are too many.
+
+    ``by_word`` cuts the words of short values too, but for common ones and ``names``.
+    """
+    if not text:
+        return text
+    known = {*values}
+    if sum(map(len, known)) > MAX_CHARACTERS:
+        return LEFT_OUT
+    long_ones = sorted((value for value in known if len(value) >= RUN), key=len)
+    reading = reading_of(text)
+    runs, whole = _common_runs(reading, long_ones)
+    if runs is None:
+        return LEFT_OUT
     # The longest first: a short value that is cut out of a long one leaves pieces of it that look like nothing.
-    for form in reversed(long_ones):
-        if form in text:
-            text = text.replace(form, f"[{len(form)} characters]")
-    text = _without_quotations(text, long_ones)
-    for form in reversed(forms):
-        if len(form) < RUN:
-            text = _without_short(text, form)
-    return text
+    for value in reversed(whole[-MAX_WHOLE:]):
+        if value in text:
+            text = text.replace(value, f"[{len(value)} characters]")
+            reading = reading_of(text)
+    quoted = bytearray(len(text))
+    _mark_runs(quoted, reading, runs)
+    ShortValues(known, names, by_word=by_word).mark(quoted, reading)
+    return _without_marked(text, quoted)
 
 
 def without_runs(text: str, runs: Collection[str]) -> str:
@@ -52,49 +73,39 @@ def without_runs(text: str, runs: Collection[str]) -> str:
     return _without_marked(text, quoted)
 
 
-def _forms(value: str, text: str) -> Iterator[str]:
-    """Yield a value as it may stand in a text; only those forms that differ by what the text has are made."""
-    yield value
-    if "\\" in text:
-        yield repr(value)[1:-1]
-        yield json.dumps(value)[1:-1]
-        yield json.dumps(value, ensure_ascii=False)[1:-1]
-        yield repr(value.encode(errors="replace"))[2:-1]
-    if "%" in text:
-        yield quote(value, safe="", errors="replace")
-        yield quote(value, errors="replace")
-    if "+" in text:
-        yield quote_plus(value, errors="replace")
+def _common_runs(reading: Reading, values: list[str]) -> tuple[set[str] | None, list[str]]:
+    """Return all runs of the text that are in a value too, ``None`` where they are too many, and those values."""
+    text = reading.text
+    windows = {text[start : start + RUN] for start in range(len(text) - RUN + 1)}
+    grams = {text[start : start + GRAM] for start in range(len(text) - GRAM + 1)}
+    runs: set[str] = set()
+    found: list[str] = []
+    left = MAX_LIKE
+    before, after = SEPARATOR * (RUN - GRAM), SEPARATOR * RUN
+    for value in values if windows else ():
+        padded = f"{before}{lowered(value)}{after}"
+        # Each with what may belong to the same run before and after it; a set, since repetitions are one.
+        like = {
+            padded[start : start + STRIDE + RUN - 1]
+            for start in range(0, len(value), STRIDE)
+            if padded[start + RUN - GRAM : start + RUN] in grams
+        }
+        left -= len(like)
+        if left < 0:
+            return None, []
+        common = {piece[start : start + RUN] for piece in like for start in range(STRIDE)} & windows
+        if common:
+            runs |= common
+            found.append(value)
+    return {run for run in runs if SEPARATOR not in run}, found
 
 
-def _without_quotations(text: str, forms: Iterable[str]) -> str:
-    """Cut each run of ``RUN`` or more characters that a form has too, in capitals or not."""
-    lowered = _lowered(text)
-    places: dict[str, list[int]] = {}
-    for place in range(len(lowered) - GRAM + 1):
-        places.setdefault(lowered[place : place + GRAM], []).append(place)
-    quoted = bytearray(len(text))
-    left = MAX_CHARACTERS if places else 0
-    for form in forms:
-        looked_through = _lowered(form[:left])
-        left -= len(looked_through)
-        for start in range(0, len(looked_through) - GRAM + 1, STRIDE):
-            for place in places.get(looked_through[start : start + GRAM], ()):
-                if not quoted[place]:
-                    _mark(quoted, lowered, place, looked_through, start)
-    return _without_marked(text, quoted)
-
-
-def _mark(quoted: bytearray, text: str, place: int, form: str, start: int) -> None:
-    """Mark what a text and a form have in common around two places, if it is long enough."""
-    before = 0
-    while before < min(place, start) and text[place - before - 1] == form[start - before - 1]:
-        before += 1
-    after, most = GRAM, min(len(text) - place, len(form) - start)
-    while after < most and text[place + after] == form[start + after]:
-        after += 1
-    if before + after >= RUN:
-        quoted[place - before : place + after] = b"\1" * (before + after)
+def _mark_runs(quoted: bytearray, reading: Reading, runs: set[str]) -> None:
+    text, places = reading.text, reading.places
+    for start in range(len(text) - RUN + 1) if runs else ():
+        if text[start : start + RUN] in runs:
+            first, last = places[start], places[start + RUN]
+            quoted[first:last] = b"\1" * (last - first)
 
 
 def _without_marked(text: str, quoted: bytearray) -> str:
@@ -105,31 +116,3 @@ def _without_marked(text: str, quoted: bytearray) -> str:
         elif not kept or kept[-1] != "…":
             kept.append("…")
     return "".join(kept)
-
-
-def _without_short(text: str, word: str) -> str:
-    for mark in ("'", '"', "`"):
-        text = text.replace(f"{mark}{word}{mark}", f"{mark}…{mark}")
-    return _without_word(text, _lowered(word)) if len(word) >= SHORTEST else text
-
-
-def _without_word(text: str, word: str) -> str:
-    start = _lowered(text).find(word)
-    while start >= 0:
-        end = start + len(word)
-        before, after = text[start - 1 : start], text[end : end + 1]
-        if not (before.isalnum() or after.isalnum() or before == "_" or after == "_"):
-            text = f"{text[:start]}…{text[end:]}"
-            end = start + 1
-        start = _lowered(text).find(word, end)
-    return text
-
-
-def _lowered(text: str) -> str:
-    """Return a text in small letters, each character in its place: a few have two in the place of a capital."""
-    lowered = text.lower()
-    return (
-        lowered
-        if len(lowered) == len(text)
-        else "".join(small if len(small := character.lower()) == 1 else character for character in text)
-    )

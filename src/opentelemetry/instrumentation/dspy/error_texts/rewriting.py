@@ -6,14 +6,18 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from .literals import without_prose
 from .origins import chain_of, is_from_library, is_from_provider, library_frames, literals_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Told = Callable[[BaseException], str | None]
 
-__all__ = ["text_of", "without_content", "without_literals"]
+__all__ = ["text_of", "without_content"]
+
+MAX_CHARACTERS = 16_384
+"""Characters of a text that are gone through; nothing behind them is told."""
 
 _BUILTIN_VALUE = re.compile(
     r"(invalid literal for int\(\) with base \d+: |could not convert string to \w+: |Invalid isoformat string: |"
@@ -37,9 +41,7 @@ _OWN_WORDS_OF_PYTHON = frozenset(
 )
 """Messages without values, which an interpreter of the model's code reports in a text of its own."""
 
-_LONG_QUOTATION = re.compile(r"'[^']*\s[^']*'|\"[^\"]*\s[^\"]*\"|`[^`]*\s[^`]*`|\"[^\"]{41,}\"|'[^']{41,}'")
-_LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
-_STRUCTURE = re.compile(r"\{.*\}|\[\s*[\[{'\"].*\]", re.DOTALL)
+_LIST = re.compile(r"\[\s?[\[{'\"]")
 _MESSAGE = re.compile(r"""["']message["']\s*:\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 _CODES = re.compile(r"""["'](?:code|type|status)["']\s*:\s*["']?([\w.-]{1,60})["']?""")
 
@@ -52,12 +54,6 @@ def text_of(error: BaseException) -> str:
         raise
     except BaseException:  # noqa: BLE001 - an application's own exception may do anything when it is looked at
         return type(error).__name__
-
-
-def without_literals(line: str, words: Collection[str]) -> str:
-    """Return a line of source without the literals in it that are prose, or one of the words."""
-    line = _LONG_QUOTATION.sub("'…'", line)
-    return _LITERAL.sub(lambda found: "'…'" if found.group()[1:-1] in words else found.group(), line)
 
 
 def without_content(error: BaseException, names: Iterable[str], told: Told, *, asks_server: bool = False) -> str:
@@ -164,15 +160,16 @@ _KNOWN: dict[str, Callable[[Any], str]] = {
 
 def _of_provider(text: str) -> str:
     """Return what a server said in words; what it sent back as a structure holds what it was sent."""
-
-    def in_words(found: re.Match[str]) -> str:
-        body = found.group()
-        said = next((first or second for first, second in _MESSAGE.findall(body)), "")
-        return " ".join(
-            part for part in (_LONG_QUOTATION.sub("'…'", said), *dict.fromkeys(_CODES.findall(body))) if part
-        )
-
-    return _LONG_QUOTATION.sub("'…'", _STRUCTURE.sub(in_words, text))
+    # From the first bracket to the last one: such a structure is told by what it says in its own message.
+    spans = [(text.find("{"), text.rfind("}") + 1)]
+    spans += [(found.start(), text.rfind("]") + 1) for found in [_LIST.search(text)] if found]
+    begin, end = min(((first, last) for first, last in spans if 0 <= first < last), default=(0, 0))
+    if end == 0:
+        return without_prose(text[:MAX_CHARACTERS])
+    before, body, after = text[:begin], text[begin:end][:MAX_CHARACTERS], text[end:]
+    said = next((first or second for first, second in _MESSAGE.findall(body)), "")
+    told = " ".join(part for part in (without_prose(said), *dict.fromkeys(_CODES.findall(body))) if part)
+    return f"{without_prose(before[:MAX_CHARACTERS])}{told}{_of_provider(after)}"
 
 
 def _literal_parts(error: BaseException, text: str, names: Iterable[str], inner: Sequence[tuple[str, str]]) -> str:
@@ -180,6 +177,7 @@ def _literal_parts(error: BaseException, text: str, names: Iterable[str], inner:
     for quoted, told in reversed(inner):
         if quoted:
             text = text.replace(quoted, told)
+    text = text[:MAX_CHARACTERS]
     literals = {told for _, told in inner if told}
     literals |= {literal for code in library_frames(error) for literal in literals_of(code)}
     literals.update(found.group() for found in _EXCEPTION_NAME.finditer(text))

@@ -19,6 +19,7 @@ from opentelemetry.trace import (
 
 from .. import semconv
 from ..context import ActiveCall, Slot, with_call
+from ..exception_events import UNTOLD
 from ..locks import ForkSafeLock
 from ..spans import OpenSpan, open_span
 from ..telemetry import usage_attributes
@@ -189,7 +190,9 @@ def open_example(evaluation: Evaluation, example: object, program: object = None
         OPTIMIZER.put(active, OptimizerPlace(place.run, place.trial, here))
         if place.example is None and not evaluation.nests_in(place.run):
             trial = place.trial
-            context = _unsampled(context) if place.run.traces == "none" else _outside(context)
+            is_untold = place.run.traces == "none"
+            UNTOLD.put(active, is_untold)
+            context = _unsampled(context) if is_untold else _outside(context)
     links = [] if trial is None else [Link(trial.span.get_span_context(), _trial_attributes(trial))]
     active.example_calls = calls = ExampleCalls()
     active.known = partial(_known_at_start, evaluation, position)
