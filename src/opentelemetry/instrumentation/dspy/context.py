@@ -117,9 +117,13 @@ class ActiveCall:
     """Returns what else stands on this call's span from its start, where somebody may look; of this call alone."""
 
     def remember(self, *answered: Any) -> None:
-        """Note what this call was given and what it answered, for the texts of errors of the modules around it."""
-        if self.module is not None:
-            self.module.remember(self.given, *answered)
+        """Note what this call was given and what it answered, for the texts of errors of what is around it."""
+        module = self.module
+        if module is not None:
+            module.remember(self.given, *answered)
+        # What no module is around may be in one that began outside of all: a tool, a metric, an optimizer.
+        if self.told is not None and (module is None or (module.caller is None and module.instance is self.instance)):
+            self.told.remember(self.given, *answered)
 
     def goes_on_with(self, step: str) -> bool:
         """Note that the call goes on with a method of its own object; false where it did before, or began with it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .context import call_in
 from .errors import Surroundings
-from .reading import read, setting
+from .reading import is_kind, read, setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,10 @@ def surroundings_in(context: Context) -> Surroundings:
     values: list[Any] = [call.given, *(module.given for module in modules)]
     # The metric of an evaluation runs after the program, which is no module around it.
     beside = [] if call.example_calls is None else [*call.example_calls.modules]
+    values += [module.given for module in beside]
     values += [part for module in (*modules[-1:], *beside) for part in reversed([*(module.exchanged or ())])]
+    if not modules and call.told is not None:
+        values += call.told.exchanged
     return Surroundings(values, _settings(call, modules), _names(call, modules), call.asks_server, call.told)
 
 
@@ -64,4 +67,7 @@ def _names(call: ActiveCall, modules: list[RunningModule]) -> set[str]:
         for fields in (read(signature, "fields"), arguments):
             if isinstance(fields, Mapping):
                 names.update(name for name in fields if isinstance(name, str))
+    for given in (call.given, *(module.given for module in modules)):
+        # Those of keyword arguments: they stand in the program's code.
+        names.update(name for part in given if isinstance(part, Mapping) for name in part if is_kind(name, str))
     return names

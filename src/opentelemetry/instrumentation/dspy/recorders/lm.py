@@ -153,6 +153,8 @@ class LMRecording:
         """End the span of a call that returned."""
         if self._active.module is not None:
             self._active.module.remember(result)
+        else:
+            self._active.remember(result)
         self._end(None, result)
 
     def fail(self, error: BaseException) -> None:

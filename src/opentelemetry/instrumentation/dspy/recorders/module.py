@@ -175,8 +175,10 @@ class ModuleRecording:
             self._note_for_agents(result)
             if module is not None and module.caller is not None:
                 module.remember(result)
-            elif module is not None and self._active.example_calls is not None:
-                module.answer = result
+            elif module is not None:
+                self._active.remember(result)
+                if self._active.example_calls is not None:
+                    module.answer = result
             if self._opened.is_recording and self._content.captured:
                 self._content.make_room_for_answer()
                 self._record_content(result, "output")
@@ -189,6 +191,8 @@ class ModuleRecording:
             module, calls = self._active.module, self._active.example_calls
             if module is not None and calls is not None:
                 calls.note_error(module, error)
+            if module is not None and module.caller is None:
+                self._active.remember()
             if module is not None and module.caller is not None and module.caller.agent is not None:
                 module.caller.agent.note_error(module.instance, error)
         finally:
