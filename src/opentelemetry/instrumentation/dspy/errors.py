@@ -166,10 +166,15 @@ class ErrorTexts:
         """Return the message of an exception, bounded, and as a text that OTLP can carry."""
         if not self.are_told:
             return ""
-        text, more = _cut(text_of(error)) if self.with_content(place) else self._without_content(error, around)
-        text = self._cleaned(text, around)
-        # What stands at the cut may be a part of what would have been left out.
-        told = text[: min(MAX_LENGTH, len(text) - (MARGIN // 2 if more else 0))]
+        if self.with_content(place):
+            text, more = _cut(text_of(error))
+            text = self._without_keys(text, around)
+            # What stands at the cut may be a part of a key.
+            text, more = (text[: -MARGIN // 2], more + MARGIN // 2) if more else (text, 0)
+        else:
+            text, more = self._without_content(error, around)
+        text = self._redacted(text)
+        told = text[:MAX_LENGTH]
         more += len(text) - len(told)
         return encodable(f"{told}… [{more} more characters]" if more else told)
 
@@ -183,16 +188,18 @@ class ErrorTexts:
             else partial(_without_quotations, around, self.max_stack_length),
             with_content=with_content,
         )
-        text = self._cleaned(stack_of(error, texts, self.max_stack_length), around)
+        text = self._redacted(self._without_keys(stack_of(error, texts, self.max_stack_length), around))
         if len(text) > self.max_stack_length:  # of what the redaction has made longer
             text = text[: self.max_stack_length]
         return encodable(text)
 
-    def _cleaned(self, text: str, around: Surroundings) -> str:
+    def _without_keys(self, text: str, around: Surroundings) -> str:
         credentials = [text for settings in around.settings for text in credentials_in(settings)]
         if around.told is not None:
             credentials = around.told.credentials(credentials)
-        text = without_secrets(without_credentials(text, [*credentials, *environment_credentials()]))
+        return without_secrets(without_credentials(text, [*credentials, *environment_credentials()]))
+
+    def _redacted(self, text: str) -> str:
         return self.redaction.text(text, "error") if self.redaction is not None and text else text
 
     def _without_content(self, error: BaseException, around: Surroundings) -> tuple[str, int]:
@@ -203,7 +210,10 @@ class ErrorTexts:
             asked = (lambda _: None) if told is None else told.of
             text = without_content(error, around.names, asked, asks_server=around.asks_server)
         text, more = _cut(text)
-        text, more = without_values(text, _values(around), around.names), more + before
+        text = self._without_keys(text, around)
+        # What stands at the cut may be a part of what would have been left out.
+        margin = MARGIN // 2 if more else 0
+        text, more = without_values(text, _values(around), around.names, margin=margin), more + margin + before
         if told is not None:
             told.add(error, text, more)
         return text, more

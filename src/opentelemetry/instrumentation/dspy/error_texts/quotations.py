@@ -36,10 +36,13 @@ MAX_WHOLE = 64
 LEFT_OUT = "…"
 
 
-def without_values(text: str, values: Iterable[str], names: Collection[str] = (), *, by_word: bool = True) -> str:
+def without_values(
+    text: str, values: Iterable[str], names: Collection[str] = (), *, by_word: bool = True, margin: int = 0
+) -> str:
     """Return a text without the values, and without what it quotes of them; ``LEFT_OUT`` where they are too many.
 
-    ``by_word`` cuts the words of short values too, but for common ones and ``names``.
+    ``by_word`` cuts the words of short values too, but for common ones and ``names``. The last ``margin`` characters
+    are compared and not returned.
     """
     if not text:
         return text
@@ -52,14 +55,15 @@ def without_values(text: str, values: Iterable[str], names: Collection[str] = ()
     if runs is None:
         return LEFT_OUT
     # The longest first: a short value that is cut out of a long one leaves pieces of it that look like nothing.
-    for value in reversed(whole[-MAX_WHOLE:]):
+    for value in () if margin else reversed(whole[-MAX_WHOLE:]):
         if value in text:
             text = text.replace(value, f"[{len(value)} characters]")
             reading = reading_of(text)
     quoted = bytearray(len(text))
     _mark_runs(quoted, reading, runs)
     ShortValues(known, names, by_word=by_word).mark(quoted, reading)
-    return _without_marked(text, quoted)
+    kept = max(0, len(text) - margin)
+    return _without_marked(text[:kept], quoted[:kept])
 
 
 def without_runs(text: str, runs: Collection[str]) -> str:
