@@ -221,7 +221,7 @@ def test_what_a_program_that_no_other_calls_answered_is_in_no_text_around_it(tel
         ("The content is too long for user, role must be text", "The content is too long for user, role must be text"),
         ("Invalid role: system is not allowed", "Invalid role: system is not allowed"),
         ("your messages resulted in too many tokens", "your messages resulted in too many tokens"),
-        ("temperature must be less than 0.7", "temperature must be less than 0.7"),
+        ("temperature must be less than max_tokens", "temperature must be less than max_tokens"),
         ("Invalid role: Quillon is not allowed", "Invalid role: … is not allowed"),
     ],
 )

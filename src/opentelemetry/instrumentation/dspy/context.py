@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from opentelemetry import context as context_api
 
 from .blocks import INNERMOST_BLOCK, lies_in
-from .errors import ToldErrors
+from .told_errors import ToldErrors
 from .usage import joined
 
 if TYPE_CHECKING:

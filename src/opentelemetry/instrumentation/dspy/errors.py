@@ -6,7 +6,6 @@ where, and holds no reply, field value, argument, prompt or query; a credential 
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -23,7 +22,6 @@ from .error_texts.quotations import without_values
 from .error_texts.rewriting import text_of, without_content
 from .error_texts.short_values import ShortValues
 from .error_texts.stacks import StackTexts, stack_of
-from .known_errors import KnownError
 from .reading import read
 from .secrets import without_secrets
 
@@ -31,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from .redaction import Redaction
+    from .told_errors import ToldErrors
 
 __all__ = [
     "ErrorTexts",
     "Place",
     "Surroundings",
-    "ToldErrors",
     "is_told_alike",
     "message_of",
     "stack_text_of",
@@ -55,15 +53,6 @@ MARGIN = 512
 MAX_LINE = 400
 """Characters of a line of source."""
 
-MAX_TOLD = 8
-"""Texts of exceptions that are kept while their outermost call runs."""
-
-MAX_EXCHANGED = 64
-"""Calls that no module is around whose values are remembered while an outermost call runs."""
-
-MAX_CREDENTIALS = 256
-"""Credentials of failed calls that are kept as long."""
-
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -79,74 +68,6 @@ class Surroundings:
     """Whether the call asks a server, which says in words of its own what is wrong."""
     told: ToldErrors | None = None
     """What was told of the same exceptions by the calls inside, which knew their own values and credentials."""
-
-
-class ToldErrors:
-    """The texts of the latest exceptions of one outermost call, each of which passes many calls on its way out.
-
-    Calls further out know nothing of the client that failed, and its key must not come up in their texts either.
-    """
-
-    __slots__ = ("_credentials", "_exchanged", "_texts")
-
-    def __init__(self) -> None:
-        self._texts: deque[_Told] = deque(maxlen=MAX_TOLD)
-        self._credentials: dict[str, None] = {}
-        self._exchanged: deque[Any] | None = None
-
-    def credentials(self, known: Collection[str]) -> list[str]:
-        """Return the credentials that a failed call knows, with those of the calls that failed before it."""
-        for credential in known:
-            if len(self._credentials) < MAX_CREDENTIALS:
-                self._credentials.setdefault(credential)
-        return [*self._credentials, *known]
-
-    def remember(self, *values: Any) -> None:
-        """Note what a call that no module is around was given and what it answered."""
-        if self._exchanged is None:
-            self._exchanged = deque(maxlen=MAX_EXCHANGED)
-        self._exchanged.append(values)
-
-    @property
-    def exchanged(self) -> list[Any]:
-        """What such calls were given and answered, the latest first."""
-        return [*reversed([*(self._exchanged or ())])]
-
-    def of(self, error: BaseException) -> str | None:
-        """Return what was told of an exception, if anything was."""
-        known = self._known(error)
-        return None if known is None else known.text
-
-    def left_out_of(self, error: BaseException) -> int:
-        """Return how many characters of its text were not looked at."""
-        known = self._known(error)
-        return 0 if known is None else known.left_out
-
-    def add(self, error: BaseException, text: str, left_out: int) -> None:
-        """Note what was told of an exception."""
-        self._texts.append(_Told(KnownError(error), _mark_of(error), text, left_out))
-
-    def _known(self, error: BaseException) -> _Told | None:
-        return next((told for told in [*self._texts] if told.is_of(error)), None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What was told of an exception, which is not kept itself."""
-
-    error: KnownError
-    mark: int
-    text: str
-    left_out: int
-    """Characters of its text that were not looked at."""
-
-    def is_of(self, error: BaseException) -> bool:
-        # A second failure of the same function may lie where the first one lay, each step of its traceback too.
-        return self.error.is_of(error) and (self.error.is_held or self.mark == _mark_of(error))
-
-
-def _mark_of(error: BaseException) -> int:
-    return str.__hash__(text_of(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +89,12 @@ class ErrorTexts:
             return ""
         if self.with_content(place):
             text, more = _cut(text_of(error))
-            text = self._without_keys(text, around)
+            text = _without_keys(text, around)
             # What stands at the cut may be a part of a key.
             text, more = (text[: -MARGIN // 2], more + MARGIN // 2) if more else (text, 0)
         else:
             text, more = self._without_content(error, around)
-        text = self._redacted(text)
+        text = self._redacted(without_secrets(text))
         told = text[:MAX_LENGTH]
         more += len(text) - len(told)
         return encodable(f"{told}… [{more} more characters]" if more else told)
@@ -188,16 +109,11 @@ class ErrorTexts:
             else partial(_without_quotations, around, self.max_stack_length),
             with_content=with_content,
         )
-        text = self._redacted(self._without_keys(stack_of(error, texts, self.max_stack_length), around))
+        text = _without_keys(stack_of(error, texts, self.max_stack_length), around)
+        text = self._redacted(without_secrets(text))
         if len(text) > self.max_stack_length:  # of what the redaction has made longer
             text = text[: self.max_stack_length]
         return encodable(text)
-
-    def _without_keys(self, text: str, around: Surroundings) -> str:
-        credentials = [text for settings in around.settings for text in credentials_in(settings)]
-        if around.told is not None:
-            credentials = around.told.credentials(credentials)
-        return without_secrets(without_credentials(text, [*credentials, *environment_credentials()]))
 
     def _redacted(self, text: str) -> str:
         return self.redaction.text(text, "error") if self.redaction is not None and text else text
@@ -210,13 +126,20 @@ class ErrorTexts:
             asked = (lambda _: None) if told is None else told.of
             text = without_content(error, around.names, asked, asks_server=around.asks_server)
         text, more = _cut(text)
-        text = self._without_keys(text, around)
+        text = _without_keys(text, around)
         # What stands at the cut may be a part of what would have been left out.
         margin = MARGIN // 2 if more else 0
         text, more = without_values(text, _values(around), around.names, margin=margin), more + margin + before
         if told is not None:
             told.add(error, text, more)
         return text, more
+
+
+def _without_keys(text: str, around: Surroundings) -> str:
+    credentials = [text for settings in around.settings for text in credentials_in(settings)]
+    if around.told is not None:
+        credentials = around.told.credentials(credentials)
+    return without_credentials(text, [*credentials, *environment_credentials()])
 
 
 def _cut(text: str) -> tuple[str, int]:
@@ -241,7 +164,7 @@ def _without_quotations(around: Surroundings, max_length: int, lines: list[str])
     """Return source lines without literals that are prose, and without values: a program may have them in its code."""
     values = _values(around)
     # What is a word may be a name in the code as well; all else that is in a value was written down there.
-    words = {value for value in values if value.isidentifier()}
+    words = {value for value in values if len(value) <= MAX_LINE and value.isidentifier()}
     short = ShortValues(values, around.names)
     told = {line: without_literals(line[:MAX_LINE], short.are_not_in) for line in dict.fromkeys(lines)}
     text = _LINE_END.join(told.values())

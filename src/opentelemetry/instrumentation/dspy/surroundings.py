@@ -67,7 +67,9 @@ def _names(call: ActiveCall, modules: list[RunningModule]) -> set[str]:
         for fields in (read(signature, "fields"), arguments):
             if isinstance(fields, Mapping):
                 names.update(name for name in fields if isinstance(name, str))
+    # Those of keyword arguments stand in the program's code.
     for given in (call.given, *(module.given for module in modules)):
-        # Those of keyword arguments: they stand in the program's code.
-        names.update(name for part in given if isinstance(part, Mapping) for name in part if is_kind(name, str))
+        for part in given:
+            if isinstance(part, Mapping):
+                names.update(name for name in part if is_kind(name, str) and name.isidentifier())
     return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COMMON_WORDS", "PROTOCOL_VALUES", "PROTOCOL_WORDS", "REQUEST_PARAMETERS"]
+__all__ = ["COMMON_WORDS", "PROTOCOL_VALUES", "PROTOCOL_WORDS"]
 
 _COMMON = """
 a able about above accept accepted accepts access account across action active actual add added address after again
@@ -77,7 +77,5 @@ COMMON_WORDS = frozenset(_COMMON.split())
 PROTOCOL_VALUES = frozenset(_VALUES.split())
 """Roles and types of messages and their parts."""
 
-REQUEST_PARAMETERS = frozenset(_PARAMETERS.split())
-
-PROTOCOL_WORDS = PROTOCOL_VALUES | REQUEST_PARAMETERS | frozenset(_KEYS.split())
+PROTOCOL_WORDS = PROTOCOL_VALUES | frozenset(_PARAMETERS.split()) | frozenset(_KEYS.split())
 """With the keys of messages and the names of request parameters."""

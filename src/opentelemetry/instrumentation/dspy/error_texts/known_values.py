@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..reading import is_kind, is_mapping
 from ..secrets import SECRET, is_secret_name, is_secret_parameter
-from .common_words import PROTOCOL_VALUES, PROTOCOL_WORDS, REQUEST_PARAMETERS
+from .common_words import PROTOCOL_VALUES, PROTOCOL_WORDS
 from .quotations import RUN, without_runs
 
 __all__ = ["credentials_in", "environment_credentials", "texts_in", "without_credentials"]
@@ -68,13 +68,11 @@ def _parts(value: Any) -> Iterable[Any]:
 
 def _is_of_protocol(part: Any, name: Any) -> bool:
     """Return whether a key or a value of a mapping is the protocol's own word: it says nothing of what it is about."""
-    if not is_kind(name, str) or name not in PROTOCOL_WORDS:
+    if not is_kind(name, str):
         return False
     if part is name:
-        return True
-    if is_kind(part, str):
-        return name in ("role", "type") and part in PROTOCOL_VALUES
-    return name in REQUEST_PARAMETERS and is_kind(part, int, float)
+        return name in PROTOCOL_WORDS
+    return name in ("role", "type") and is_kind(part, str) and part in PROTOCOL_VALUES
 
 
 def credentials_in(settings: Any) -> list[str]:
