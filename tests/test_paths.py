@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opentelemetry.instrumentation.dspy.programs import paths
+from opentelemetry.instrumentation.dspy.programs import paths, places
 from opentelemetry.instrumentation.dspy.programs.paths import locate
 from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
 
 if TYPE_CHECKING:
+    from conftest import StartTelemetry
     from recorded import Recorded
 
 QUESTION = "question -> answer"
@@ -143,13 +144,13 @@ def test_no_module_is_kept_alive_nor_remembered() -> None:
     assert path_from(program, program.steps[1]) == "steps[1]"
     assert len(paths._indices) == known + 1
     dropped = program.steps.pop(0)
-    places = paths._indices.get(program)
-    assert places is not None
-    assert len(places.places) == 2
+    index = paths._indices.get(program)
+    assert index is not None
+    assert len(index.places) == 2
     del dropped
     gc.collect()
-    assert len(places.places) == 1
-    del program, places
+    assert len(index.places) == 1
+    del program, index
     gc.collect()
     assert len(paths._indices) == known
 
@@ -224,14 +225,14 @@ def test_data_that_a_program_holds_is_not_looked_through(
     make: Any, spread: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    is_module = paths._is_module
+    is_module = places._is_module
 
     def counting(value: object) -> bool:
         nonlocal looks
         looks += 1
         return is_module(value)
 
-    monkeypatch.setattr(paths, "_is_module", counting)
+    monkeypatch.setattr(places, "_is_module", counting)
     data = make(range(100_000))
     attributes = {"data": data} if spread == "one" else {f"data_{number}": data for number in range(500)}
     program = Program(**attributes, first=predictor(), steps=[predictor()])
@@ -244,16 +245,84 @@ def test_data_that_a_program_holds_is_not_looked_through(
     assert looks < 130 * 1_000
 
 
-def test_a_large_program_is_not_looked_through_for_each_module_made_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = Program(steps=[Program(step=predictor()) for _ in range(1_000)])
-    assert path_from(program, program.steps[999].step) == "steps[999].step"
+@pytest.fixture
+def looked_through(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The programs that were looked through."""
     looked: list[object] = []
-    below = paths._modules_below
-    monkeypatch.setattr(paths, "_modules_below", lambda root, look: looked.append(root) or below(root, look))
-    for _ in range(100):
+    below = paths.places_below
+    monkeypatch.setattr(paths, "places_below", lambda root, look: looked.append(root) or below(root, look))
+    return looked
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 1_000])
+def test_a_program_is_not_looked_through_for_each_module_made_on_the_way(
+    size: int, looked_through: list[object]
+) -> None:
+    program = Program(steps=[Program(step=predictor()) for _ in range(size)], last=predictor())
+    assert path_from(program, program.last) == "last"
+    for _ in range(1_000):
         assert path_from(program, predictor()) is None
-    assert len(looked) <= 2
-    assert path_from(program, program.steps[500]) == "steps[500]"
+    # Ever more seldom, whatever its size.
+    assert len(looked_through) <= 12
+    assert path_from(program, program.last) == "last"
+
+
+def test_a_module_that_stands_outside_of_the_program_is_not_looked_for_in_each_call(
+    looked_through: list[object],
+) -> None:
+    program, outside = Program(steps=[predictor() for _ in range(100)]), predictor()
+    for _ in range(1_000):
+        assert path_from(program, outside) is None
+    assert len(looked_through) <= 12
+
+
+def test_what_a_program_is_given_while_it_is_in_use_is_found_at_once(looked_through: list[object]) -> None:
+    program = Program(steps=[predictor()], by_name={"first": predictor()}, inner=Program())
+    for _ in range(1_000):
+        path_from(program, predictor())
+    looked_through.clear()
+    program.steps.append(predictor())
+    program.steps.insert(0, predictor())
+    program.by_name["late"] = predictor()
+    program.late = dspy.ChainOfThought(QUESTION)
+    program.predict = predictor()
+    program.inner.late = predictor()
+    assert [path_from(program, step) for step in program.steps] == ["steps[0]", "steps[1]", "steps[2]"]
+    assert path_from(program, program.by_name["late"]) == "by_name['late']"
+    assert path_from(program, program.late) == "late"
+    assert path_from(program, program.late, program.late.predict) == "late.predict"
+    assert path_from(program, program.inner, program.inner.late) == "inner.late"
+    assert [word_from(program, program.late), word_from(program, program.predict)] == ["late", "predict"]
+    # The modules that were not the caller of anything before, but not the program.
+    assert program not in looked_through
+
+
+def test_what_is_given_to_a_module_that_does_not_run_is_found_in_the_end() -> None:
+    program = Program(inner=Program(deep=Program()))
+    for _ in range(1_000):
+        path_from(program, predictor())
+    program.inner.deep.late = predictor()
+    found = [path_from(program, program.inner.deep.late) for _ in range(1_000)]
+    assert found[-1] == "inner.deep.late"
+
+
+def test_a_module_that_moves_in_the_program_is_found_where_it_stands_now(looked_through: list[object]) -> None:
+    moving = predictor()
+    program = Program(left=Program(one=moving), right=Program())
+    for _ in range(1_000):
+        path_from(program, predictor())
+    assert path_from(program, moving) == "left.one"
+    program.right.two = moving
+    del program.left.one
+    assert path_from(program, moving) == "right.two"
+
+
+def test_keys_that_are_no_names_of_attributes_are_passed_over() -> None:
+    program = Program(first=predictor())
+    vars(program)[5] = hidden = predictor()
+    program.last = predictor()
+    assert [path_from(program, program.first), path_from(program, program.last)] == ["first", "last"]
+    assert path_from(program, hidden) is None
 
 
 def test_modules_deep_in_each_other_are_found() -> None:
@@ -283,6 +352,7 @@ def test_a_place_is_told_by_the_last_name_that_the_program_chose() -> None:
         steps=[predictor(), dspy.ChainOfThought(QUESTION)],
         experts={"a.b['c']": predictor(), 3: predictor()},
         predict=dspy.ChainOfThought(QUESTION),
+        module=predictor(),
         inner=Program(predict=predictor(), deep=Program(last=predictor())),
     )
     assert word_from(program) is None
@@ -293,9 +363,19 @@ def test_a_place_is_told_by_the_last_name_that_the_program_chose() -> None:
     assert word_from(program, program.steps[1], program.steps[1].predict) == "steps"
     assert [word_from(program, expert) for expert in program.experts.values()] == ["experts"] * 2
     assert word_from(program, program.inner.deep.last) == "last"
-    # Neither word says more than the class of the module does: the signature does.
-    assert word_from(program, program.predict, program.predict.predict) is None
-    assert word_from(program, program.inner, program.inner.predict) == "inner"
+    # DSPy's own modules have attributes of these names, which the program did not choose; here it did.
+    assert [word_from(program, program.predict), word_from(program, program.module)] == ["predict", "module"]
+    assert word_from(program, program.predict, program.predict.predict) == "predict"
+    assert word_from(program, program.inner, program.inner.predict) == "predict"
+
+
+def test_subclasses_of_the_modules_of_dspy_did_not_choose_their_attributes() -> None:
+    class Thought(dspy.ChainOfThought):
+        pass
+
+    program = Program(thought=Thought(QUESTION), compared=dspy.MultiChainComparison(QUESTION))
+    assert word_from(program, program.thought.predict) == "thought"
+    assert word_from(program, program.compared.predict) == "compared"
 
 
 def test_what_stands_below_a_module_made_on_the_way_is_told_by_its_place_in_that() -> None:
@@ -321,3 +401,33 @@ def test_a_named_signature_keeps_its_name_wherever_it_is_used(telemetry: Recorde
     assert telemetry.tree() == (
         "invoke_workflow Court\n  ChainOfThought JudgeAnswer\n    Predict JudgeAnswer\n      chat dummy"
     )
+
+
+def test_an_attribute_that_the_program_called_predict_is_a_name_like_any_other(telemetry: Recorded) -> None:
+    class Desk(Program):
+        def forward(self, question: str) -> Any:
+            return self.predict(question=question)
+
+    with dspy.context(lm=dspy.utils.DummyLM([{"reasoning": "so", "answer": "yes"}])):
+        Desk(predict=dspy.ChainOfThought(QUESTION))(question="Where?")
+    assert telemetry.tree() == ("invoke_workflow Desk\n  ChainOfThought predict\n    Predict predict\n      chat dummy")
+
+
+@pytest.mark.parametrize("adapter_spans", [False, True])
+def test_a_long_name_of_an_attribute_is_cut_in_the_names_of_spans(
+    start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch, adapter_spans: bool
+) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_DSPY_ADAPTER_SPANS", str(adapter_spans).lower())
+    name = "b" * 3_000
+
+    class Desk(Program):
+        def forward(self, question: str) -> Any:
+            return vars(self)[name](question=question)
+
+    telemetry = start_telemetry()
+    with dspy.context(lm=dspy.utils.DummyLM([{"answer": "yes"}])):
+        Desk(**{name: predictor()})(question="Where?")
+    cut = "b" * 79 + "…"
+    named = [span.name for span in telemetry.spans if "b" * 79 in span.name]
+    assert named == ([f"Predict {cut}", f"ChatAdapter {cut}"] if adapter_spans else [f"Predict {cut}"])
+    assert telemetry.attributes(f"Predict {cut}")["dspy.module.path"] == name

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
     ALWAYS_ON,
+    DEFAULT_OFF,
     Decision,
     ParentBased,
     Sampler,
@@ -20,7 +21,8 @@ from opentelemetry.trace import get_current_span
 from recorded import Recorded, SpanCollector, attributes_of, tree_of
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor, telemetry_context, tracers
-from opentelemetry.instrumentation.dspy.programs import known_modules
+from opentelemetry.instrumentation.dspy.programs import known_modules, running_modules
+from opentelemetry.instrumentation.dspy.samplers import ASKED_ALWAYS, NEVER_ASKED, drops_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -203,6 +205,29 @@ def test_a_sampler_that_hands_no_attributes_on_takes_none_away(
         assert attributes_of(span)["gen_ai.conversation.id"] == "c-42"
 
 
+class ScrubbingSampler(DecidingSampler):
+    """Keeps something to itself, as samplers may."""
+
+    def should_sample(self, *values: Any, **options: Any) -> SamplingResult:
+        result = super().should_sample(*values, **options)
+        kept = {name: value for name, value in (result.attributes or {}).items() if name != "user.email"}
+        return SamplingResult(result.decision, kept)
+
+
+@pytest.mark.parametrize("names", [["user.email", "tenant"], ["tenant", "user.email"]], ids=["first", "last"])
+def test_what_a_sampler_takes_away_stays_away(start_telemetry: StartTelemetry, names: list[str]) -> None:
+    telemetry = start_telemetry(sampler=ScrubbingSampler(), capture="SPAN_AND_EVENT")
+    with dspy.context(lm=here()), telemetry_context(attributes=dict.fromkeys(names, "value")):
+        Desk()(question="Where?")
+    assert len(telemetry.spans) == 4
+    for span in telemetry.spans:
+        assert attributes_of(span)["tenant"] == "value"
+        assert "user.email" not in attributes_of(span)
+    told = [dict(log.log_record.attributes or {}) for log in telemetry.logs]
+    assert any(attributes.get("tenant") == "value" for attributes in told)
+    assert not any("user.email" in attributes for attributes in told)
+
+
 class OneTenant(SpanProcessor):
     """Keeps the spans of one tenant, by what it sees when they start."""
 
@@ -256,13 +281,86 @@ def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_below_a_span_that_is_not_sampled_nothing_is_worked_out(
     start_telemetry: StartTelemetry, worked_out: list[str]
 ) -> None:
-    telemetry = start_telemetry(sampler=ParentBased(ALWAYS_OFF))
+    sampler = DecidingSampler(lambda known: False)
+    telemetry = start_telemetry(sampler=ParentBased(sampler))
     with dspy.context(lm=here()), telemetry_context(conversation_id="c-42"):
         Desk()(question="Where?")
         Desk()(question="Where?")
     assert telemetry.spans == []
-    # The two roots, which a sampler is asked about.
+    # The two roots, which the sampler is asked about.
+    assert [name for name, _ in sampler.asked] == ["invoke_workflow Desk"] * 2
     assert worked_out == ["known", "module"] * 2
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_OFF, DEFAULT_OFF, ParentBased(ALWAYS_OFF)])
+def test_where_a_sampler_of_the_sdk_drops_everything_nothing_is_worked_out(
+    start_telemetry: StartTelemetry, worked_out: list[str], monkeypatch: pytest.MonkeyPatch, sampler: Sampler
+) -> None:
+    class Guesses(Desk):
+        def forward(self, question: str) -> Any:
+            dspy.Predict("question -> answer")(question=question)
+            return self.answer(question=question)
+
+    monkeypatch.setattr(running_modules, "locate", lambda module, caller: worked_out.append("place"))
+    telemetry = start_telemetry(sampler=sampler)
+    with dspy.context(lm=here()):
+        Guesses()(question="Where?")
+    assert telemetry.spans == []
+    assert worked_out == []
+
+
+def is_predictor(known: Mapping[str, Any]) -> bool:
+    return known.get("dspy.module.name") == "Predict"
+
+
+class Subclass(ParentBased):
+    """The application's own, which may do anything."""
+
+    def should_sample(self, *values: Any, **options: Any) -> SamplingResult:
+        return DecidingSampler(is_predictor).should_sample(*values, **options)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        DecidingSampler(is_predictor),
+        ParentBased(ALWAYS_OFF, local_parent_not_sampled=DecidingSampler(is_predictor)),
+        ParentBased(ALWAYS_OFF, local_parent_not_sampled=ParentBased(ALWAYS_ON, local_parent_not_sampled=ALWAYS_ON)),
+        Subclass(ALWAYS_OFF),
+    ],
+    ids=["own", "delegate", "delegate of a delegate", "subclass"],
+)
+def test_what_a_sampler_may_keep_below_what_it_drops_starts_with_what_is_known(
+    start_telemetry: StartTelemetry, sampler: Sampler
+) -> None:
+    telemetry = start_telemetry(sampler=sampler)
+    started = StartedWith()
+    telemetry.tracer_provider.add_span_processor(started)
+    with dspy.context(lm=here()):
+        Desk()(question="Where?")
+    name, attributes = next((name, attributes) for name, attributes in started.spans if name.startswith("Predict"))
+    assert name == "Predict answer"
+    assert attributes["dspy.module.path"] == "answer.predict"
+    assert attributes["gen_ai.workflow.name"] == "Desk"
+
+
+class StartedWith(SpanProcessor):
+    """Writes down what the spans that record start with."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, dict[str, Any]]] = []
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        self.spans.append((span.name, dict(span.attributes or {})))
+
+
+def test_a_sampler_whose_fields_are_others_is_asked_always() -> None:
+    assert drops_of(ALWAYS_OFF) is NEVER_ASKED
+    assert drops_of(ParentBased(ALWAYS_ON)).below_local_not_sampled
+    changed = ParentBased(ALWAYS_OFF)
+    del changed._local_parent_not_sampled
+    assert drops_of(changed) is ASKED_ALWAYS
+    assert drops_of(object()) is ASKED_ALWAYS
 
 
 def test_where_nobody_listens_nothing_is_worked_out(worked_out: list[str]) -> None:

@@ -115,6 +115,8 @@ class ActiveCall:
     """The methods that this call went on with so far, of its own object; of this call alone."""
     known: Callable[[], Mapping[str, AttributeValue]] | None = None
     """Returns what else stands on this call's span from its start, where somebody may look; of this call alone."""
+    span_name: Callable[[], str] | None = None
+    """Returns the name of this call's span, where somebody may look and it takes work; of this call alone."""
 
     def remember(self, *answered: Any) -> None:
         """Note what this call was given and what it answered, for the texts of errors of what is around it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from opentelemetry.context import get_current
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.util.genai.invocation import GenAIInvocation, InferenceInvocation
 from opentelemetry.util.genai.types import Error
 from opentelemetry.util.genai.utils import fq_exception_type
@@ -214,7 +214,8 @@ def open_span(
     """Start a span below the one in the context and make it the current one."""
     span = tracer.start_span(name, context, kind, links=links)
     inside = set_span_in_context(span, context)
-    follow_errors(span, context)
+    if type(span) is not NonRecordingSpan:
+        follow_errors(span, context)
     opened = OpenSpan(span, inside, attach(inside))
     note(opened)
     return opened

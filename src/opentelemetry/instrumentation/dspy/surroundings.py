@@ -36,7 +36,8 @@ def surroundings_in(context: Context) -> Surroundings:
 
 def is_recorded_around(context: Context) -> bool:
     """Return whether the span of a module around the innermost call of a context records."""
-    return any(module.span is not None and module.span.is_recording() for module in _outwards(call_in(context).module))
+    module = call_in(context).module
+    return module is not None and module.is_recorded
 
 
 def _outwards(module: RunningModule | None) -> Iterator[RunningModule]:

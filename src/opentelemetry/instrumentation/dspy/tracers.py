@@ -15,12 +15,12 @@ import wrapt
 from opentelemetry.context import get_current
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_CONVERSATION_ID
 from opentelemetry.trace import (
+    NonRecordingSpan,
     NoOpTracer,
     ProxyTracer,
     SpanKind,
     Tracer,
     TracerProvider,
-    get_current_span,
     get_tracer_provider,
     use_span,
 )
@@ -29,6 +29,7 @@ from . import semconv
 from .context import call_in
 from .openings import carry_on
 from .optimization.optimizer_runs import OPTIMIZER
+from .samplers import ASKED_ALWAYS, NEVER_ASKED, drops_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,10 +45,7 @@ else:
     # wrapt's classes take parameters in their stubs alone.
     _ObjectProxy = wrapt.ObjectProxy
 
-__all__ = ["CallTracerProvider", "Mirror"]
-
-_SAMPLERS_OF_THE_SDK = "opentelemetry.sdk.trace.sampling"
-"""Where the samplers are that never look at attributes below a span that is not sampled."""
+__all__ = ["CallTracerProvider", "Mirror", "kept_by"]
 
 
 class Mirror(Protocol):
@@ -77,12 +75,18 @@ class CallTracerProvider(TracerProvider):
         return _CallTracer(tracer, self._mirror)
 
 
+def kept_by(span: Span, attributes: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+    """Return those of the attributes known at the start of a span that it has; all where it does not tell."""
+    kept = getattr(span, "attributes", None)
+    return attributes if kept is None else {name: value for name, value in attributes.items() if name in kept}
+
+
 class _CallTracer(Tracer):
     def __init__(self, tracer: Tracer, mirror: Mirror | None) -> None:
         self._tracer = tracer
         self._mirror = mirror
-        self._samples_below = False
-        """Whether a span may be sampled whose parent, in this process, is not."""
+        self._drops = NEVER_ASKED
+        """What is dropped whatever it starts with: all, as long as nobody makes spans."""
         self._is_known = False
 
     def start_span(
@@ -100,16 +104,22 @@ class _CallTracer(Tracer):
         if context is None:
             context = get_current()
         tracer = self._tracer if self._is_known else self._resolve()
-        may_be_sampled = self._is_known and (self._samples_below or _may_be_sampled(context))
-        if may_be_sampled:
-            attributes = _known_at_start(call_in(context), attributes)
+        is_dropped = self._drops is NEVER_ASKED or self._drops.span_in(context)
+        if not is_dropped:
+            call = call_in(context)
+            name, attributes = _name_at_start(call, name), _known_at_start(call, attributes)
         span = tracer.start_span(
             name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
         )
-        if not span.is_recording():
+        # By its type first: each call counts where nobody listens.
+        if type(span) is NonRecordingSpan or not span.is_recording():
             return span
-        if not may_be_sampled:
-            span.set_attributes(_known_at_start(call_in(context), attributes))
+        if is_dropped:
+            call = call_in(context)
+            if call.span_name is not None:
+                name = _name_at_start(call, name)
+                span.update_name(name)
+            span.set_attributes(_known_at_start(call, attributes))
         elif attributes:
             _give_back(span, attributes)
         return span if self._mirror is None else _mirrored(span, name, self._mirror)
@@ -129,20 +139,22 @@ class _CallTracer(Tracer):
         tracer = self._tracer
         if isinstance(tracer, ProxyTracer):
             tracer = tracer._tracer
+            if isinstance(tracer, NoOpTracer):
+                return tracer
         if not isinstance(tracer, NoOpTracer):
+            # What has no sampler to look at may do anything.
             sampler = getattr(tracer, "sampler", None)
-            self._samples_below = sampler is not None and type(sampler).__module__ != _SAMPLERS_OF_THE_SDK
-            self._tracer, self._is_known = tracer, True
+            self._drops = ASKED_ALWAYS if sampler is None else drops_of(sampler)
+        self._tracer, self._is_known = tracer, True
         return tracer
 
 
-def _may_be_sampled(context: Context) -> bool:
-    """Return whether anything looks at what a span starts with: below a span that is not sampled nothing does."""
-    parent = get_current_span(context)
-    if parent.is_recording():
-        return True
-    span_context = parent.get_span_context()
-    return span_context.is_remote or not span_context.is_valid
+def _name_at_start(call: ActiveCall, name: str) -> str:
+    """Return the name that the call's record knows; the one that is given where it knows none."""
+    names = [name]
+    if call.span_name is not None:
+        carry_on(_add_name, names, call.span_name)
+    return names[-1]
 
 
 def _known_at_start(call: ActiveCall, attributes: Attributes) -> dict[str, AttributeValue]:
@@ -162,10 +174,17 @@ def _known_at_start(call: ActiveCall, attributes: Attributes) -> dict[str, Attri
 
 
 def _give_back(span: Span, attributes: Mapping[str, AttributeValue]) -> None:
-    """Set what the span did not keep: in the SDK, a sampler that returns no attributes takes all of them away."""
+    """Set all where the span kept none: in the SDK, a sampler that returns no attributes takes all of them away.
+
+    One that returns some of them means it so.
+    """
     kept = getattr(span, "attributes", None)
-    if kept is not None and next(iter(attributes)) not in kept:
-        span.set_attributes({name: value for name, value in attributes.items() if name not in kept})
+    if kept is not None and not any(name in kept for name in attributes):
+        span.set_attributes(attributes)
+
+
+def _add_name(names: list[str], tell: Callable[[], str]) -> None:
+    names.append(tell())
 
 
 def _add(known: dict[str, AttributeValue], tell: Callable[[], Mapping[str, AttributeValue]]) -> None:

@@ -41,5 +41,11 @@ class WeakIdentityMap(Generic[Value]):
         except TypeError:
             return
 
+    def drop(self, key: object) -> None:
+        """Forget the object's value, if it has one."""
+        entry = self._entries.get(id(key))
+        if entry is not None and entry[0]() is key:
+            self._entries.pop(id(key), None)
+
     def __len__(self) -> int:
         return len(self._entries)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import weakref
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..encodable import encodable
 from ..reading import is_kind
 from ..weak import WeakIdentityMap
+from .places import Look, own_place, places_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
-__all__ = ["Caller", "Location", "locate", "modules_below", "note_copy", "original_of"]
+    from .places import Place, Steps
+
+__all__ = ["Caller", "Location", "locate", "note_copy", "original_of"]
 
 
 class Caller(Protocol):
@@ -45,64 +46,51 @@ class Location:
 
 NOWHERE = Location()
 
-_SAY_NOTHING = frozenset({"module", "predict"})
-"""Attributes that DSPy's own modules keep the module in that does their work (``ChainOfThought``, ``BestOfN``)."""
-
-_Steps: TypeAlias = "tuple[Any, ...]"
-"""Attribute names, and after the name of a list or dict the index or key in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The way from one module to another below it."""
-
-    path: str
-    steps: _Steps
-    word: str | None
-
-
-ENTRIES_IN_ROW = 100
-"""Entries in a row that are no modules, after which a list, tuple or dict is taken for data."""
-
-MUCH_DATA = 2_000
-"""Entries of that sort in a whole program, after which fewer in a row are enough."""
-
-FEWER_ENTRIES_IN_ROW = 10
-
-ATTRIBUTES_IN_ROW = 2_000
-"""Attributes in a row without a module in them, after which there is nothing more to find."""
-
 ALWAYS = 3_000
-"""Attributes and entries that are looked at for any module whose place is not known."""
+"""Attributes and entries that are looked at at once in a program that was changed."""
 
 SHARE = 50
-"""In a larger program, this many for each module whose place is not known, on average."""
+"""Attributes and entries that are looked at for each module whose place is not known, on average and at first."""
+
+LONGEST_WAIT = 1_000
+"""So many times longer than at first a program waits in the end that was looked through in vain again and again."""
 
 
 class _Index:
     """The places of the modules below one module, as far as they were looked for."""
 
-    __slots__ = ("_cost", "_saved", "places")
+    __slots__ = ("_cost", "_saved", "_wait", "places")
 
     def __init__(self) -> None:
-        self.places: WeakIdentityMap[_Place] = WeakIdentityMap()
+        self.places: WeakIdentityMap[Place] = WeakIdentityMap()
         self._cost = 0
         self._saved = 0
+        self._wait = 1
 
-    def look_for(self, root: Any, module: Any) -> _Place | None:
-        """Look through the program, unless it is large and was looked through just now.
+    def look_for(self, root: Any, module: Any, *, is_changed: bool) -> Place | None:
+        """Look for a module that stands nowhere as far as is known, or no longer where it was.
 
-        A program that makes predictors in its calls asks for one that is nowhere, again and again.
+        A program that makes predictors in its calls asks for one that is nowhere, again and again. So what the program
+        was given since is looked for where its own attributes are; all of it is looked through after a change, and
+        else ever more seldom.
         """
-        self._saved += SHARE
-        if self._cost > ALWAYS and self._saved < self._cost:
-            return None
-        found, look = None, _Look()
-        for candidate, place in _modules_below(root, look):
+        if self._cost:
+            if is_changed:
+                self.places.drop(module)
+            found = own_place(root, module)
+            if found is not None:
+                self.places.set(module, found)
+                return found
+            self._saved += SHARE
+            if self._saved < self._cost * self._wait and not (is_changed and self._cost <= ALWAYS):
+                return None
+            self._wait = 1 if is_changed else min(2 * self._wait, LONGEST_WAIT)
+        look, found = Look(), None
+        for candidate, place in places_below(root, look):
             self.places.set(candidate, place)
             if candidate is module:
-                found = place
-        self._cost, self._saved = look.cost, 0
+                found, self._wait = place, 1
+        self._cost, self._saved = max(look.cost, SHARE), 0
         return found
 
 
@@ -146,7 +134,7 @@ def locate(module: Any, caller: Caller | None) -> Location:
     return NOWHERE
 
 
-def _place_below(root: Any, module: Any) -> _Place | None:
+def _place_below(root: Any, module: Any) -> Place | None:
     index = _indices.get(root)
     if index is None:
         index = _Index()
@@ -154,11 +142,10 @@ def _place_below(root: Any, module: Any) -> _Place | None:
     place = index.places.get(module)
     if place is not None and _at(root, place.steps) is module:
         return place
-    # Unknown, or the program was changed since: look through it, and keep what is found on the way.
-    return index.look_for(root, module)
+    return index.look_for(root, module, is_changed=place is not None)
 
 
-def _at(root: Any, steps: _Steps) -> object:
+def _at(root: Any, steps: Steps) -> object:
     found: Any = root
     try:
         for step in steps:
@@ -167,87 +154,3 @@ def _at(root: Any, steps: _Steps) -> object:
     except (KeyError, IndexError, TypeError):
         return None
     return found
-
-
-def modules_below(root: Any) -> Iterator[tuple[str, Any]]:
-    """Yield path and module of all modules below one, as far as it is looked through.
-
-    Unlike ``named_predictors`` it does not read all the data that a program holds in its lists.
-    """
-    for module, place in _modules_below(root, _Look()):
-        yield place.path, module
-
-
-def _modules_below(root: Any, look: _Look) -> Iterator[tuple[Any, _Place]]:
-    """Yield the modules below a module in the order and spelling of ``BaseModule.named_parameters``."""
-    seen = {id(root)}
-    # A stack, not a recursion: a program may be nested as deep as Python lets its calls be.
-    stack: list[tuple[Iterator[tuple[Any, str, _Steps, str]], str | None]] = [(_items(root, "", (), look), None)]
-    while stack and look.without_module < ATTRIBUTES_IN_ROW:
-        items, word_above = stack[-1]
-        for item, path, steps, name in items:
-            if item is None:
-                look.without_module += 1
-                if look.without_module >= ATTRIBUTES_IN_ROW:
-                    break
-            elif id(item) not in seen:
-                seen.add(id(item))
-                look.without_module = 0
-                word = word_above if name in _SAY_NOTHING else encodable(name)
-                yield item, _Place(encodable(path), steps, word)
-                stack.append((_items(item, f"{path}.", steps, look), word))
-                break
-        else:
-            stack.pop()
-
-
-def _items(module: Any, prefix: str, steps: _Steps, look: _Look) -> Iterator[tuple[Any, str, _Steps, str]]:
-    """Yield the modules in a module's attributes, and in lists, tuples and dicts among them; ``None`` for the rest."""
-    # Nobody's own methods are called here. A thread that changes what is being looked at ends the look.
-    with suppress(RuntimeError):
-        for name, value in dict.items(vars(module)):
-            look.cost += 1
-            # By their own types: a dead weak proxy raises when it is asked for its class.
-            if is_kind(value, list, tuple):
-                kind: type[Any] = list if is_kind(value, list) else tuple
-                entries: Iterable[tuple[Any, Any]] = enumerate(kind.__iter__(value))
-                spelled = "{}[{}]"
-            elif is_kind(value, dict):
-                entries, spelled = dict.items(value), "{}['{}']"
-            else:
-                yield (value if _is_module(value) else None), prefix + name, (*steps, name), name
-                continue
-            with suppress(RuntimeError):
-                for key, item in look.through(entries):
-                    yield item, prefix + spelled.format(name, key), (*steps, name, key), name
-            yield None, prefix, steps, name
-
-
-@dataclass(slots=True)
-class _Look:
-    """One look through a program, which is not to look at all the data that the program holds."""
-
-    cost: int = 0
-    """Attributes and entries that were looked at."""
-    data: int = 0
-    """Those of them that are data in a list, tuple or dict."""
-    without_module: int = 0
-    """Attributes since the last one in which there was a module."""
-
-    def through(self, entries: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-        """Yield the modules among the entries of a container, until it is taken for data."""
-        in_row = 0
-        for key, item in entries:
-            self.cost += 1
-            if _is_module(item):
-                in_row = 0
-                yield key, item
-                continue
-            in_row += 1
-            self.data += 1
-            if in_row >= (ENTRIES_IN_ROW if self.data < MUCH_DATA else FEWER_ENTRIES_IN_ROW):
-                return
-
-
-def _is_module(value: object) -> bool:
-    return hasattr(type(value), "named_parameters") and hasattr(value, "__dict__")

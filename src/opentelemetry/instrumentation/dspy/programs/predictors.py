@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..reading import is_kind, read
 from .demos import listed_demos
 from .module_classes import classify
-from .paths import modules_below
+from .places import modules_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from .. import semconv
 from ..encodable import encodable
 from ..reading import read
 from .module_classes import ModuleClass, ModuleKind, classify
-from .paths import modules_below
+from .places import modules_below
 from .predictors import predictors_of
 from .signatures import SignatureDescription, describe, describe_answer
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .module_classes import ModuleKind, classify
 from .paths import Location, locate
+from .signatures import cut_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,8 +66,10 @@ class RunningModule:
 
         ``None`` for workflows and agents, whose spans are those of GenAI operations and name themselves.
         """
+        if self.answers != 1:
+            return None
         is_operation = classify(type(self.instance)).kind is not ModuleKind.BUILT_IN
-        return None if is_operation or self.answers != 1 else self.response_id
+        return None if is_operation else self.response_id
 
     def remember(self, *values: Any) -> None:
         """Note what a call inside was given and what it answered, at the outermost module."""
@@ -87,12 +90,22 @@ class RunningModule:
         """Attribute path from the outermost running module, ``None`` for that one and where there is none."""
         return self.location.path
 
-    def label_of(self, signature: SignatureDescription) -> str:
-        """Return the words for a signature in a span's name: its own name, else those of the place where it is used.
+    def name_by_place(self, name: str, signature: SignatureDescription) -> str:
+        """Return the name of a span about a signature that has none: the place where it is used stands for it.
 
-        Where the module stands in no program, the signature's text form.
+        Where the module stands in no program, the signature's text form does.
         """
-        return signature.name or self.location.word or signature.label
+        return f"{name} {cut_label(self.location.word or signature.label)}"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its span records, or that of a module around it."""
+        module: RunningModule | None = self
+        while module is not None:
+            if module.span is not None and module.span.is_recording():
+                return True
+            module = module.caller
+        return False
 
     @property
     def nearest_agent(self) -> AgentRun | None:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from ..encodable import encodable
 from ..weak import WeakIdentityMap
 
-__all__ = ["SignatureDescription", "describe", "describe_answer", "note_derived", "type_text"]
+__all__ = ["SignatureDescription", "cut_label", "describe", "describe_answer", "note_derived", "type_text"]
 
 MAX_LABEL_LENGTH = 80
-"""Characters of a signature's text form in a span name."""
+"""Characters of a signature's text form, or of the name of its place, in a span name."""
 
 _UNNAMED = "StringSignature"
 """The class name that ``dspy.signatures.signature.make_signature`` gives to every signature without one."""
@@ -81,8 +81,13 @@ def _describe(signature: Any, hidden: tuple[str, ...]) -> SignatureDescription:
     inputs = signature.input_fields
     outputs = {name_: field for name_, field in signature.output_fields.items() if name_ not in hidden}
     text = encodable(f"{', '.join(inputs)} -> {', '.join(outputs)}")
-    label = name or (text if len(text) <= MAX_LABEL_LENGTH else f"{text[: MAX_LABEL_LENGTH - 1]}…")
+    label = name or cut_label(text)
     return SignatureDescription(name, encodable(f"{_with_types(inputs)} -> {_with_types(outputs)}"), label)
+
+
+def cut_label(text: str) -> str:
+    """Return what of a text stands in a span's name."""
+    return text if len(text) <= MAX_LABEL_LENGTH else f"{text[: MAX_LABEL_LENGTH - 1]}…"
 
 
 def _with_types(fields: dict[str, Any]) -> str:

@@ -68,7 +68,7 @@ class AdapterRecording:
             _open(telemetry, active) if telemetry.options.adapter_spans else enter(with_call(active))
         )
         self._content = telemetry.content
-        if isinstance(self._opened, OpenSpan) and self._opened.is_recording:
+        if telemetry.options.adapter_spans and isinstance(self._opened, OpenSpan) and self._opened.is_recording:
             self._content = telemetry.content.of_span()
             if self._content.on_spans:
                 carry_on(_record_inputs, self._content, self._opened, active)
@@ -76,12 +76,16 @@ class AdapterRecording:
     def finish(self, result: Any) -> None:
         """Make the adapter around this one, if any, the current one again."""
         try:
-            opened = self._opened
-            if isinstance(opened, OpenSpan) and opened.is_recording and self._content.on_spans:
-                answer = self._content.make_room_for_answer().json(result, "output")
-                opened.attributes[semconv.DSPY_ADAPTER_OUTPUTS] = answer
+            if self._telemetry.options.adapter_spans:
+                self._record_answer(result)
         finally:
             self._end(None)
+
+    def _record_answer(self, result: Any) -> None:
+        opened = self._opened
+        if isinstance(opened, OpenSpan) and opened.is_recording and self._content.on_spans:
+            answer = self._content.make_room_for_answer().json(result, "output")
+            opened.attributes[semconv.DSPY_ADAPTER_OUTPUTS] = answer
 
     def fail(self, error: BaseException) -> None:
         """Do the same after an exception; an adapter of the application's may parse in its own way."""
@@ -225,7 +229,9 @@ def _open(telemetry: Telemetry, active: ActiveCall) -> OpenSpan:
     signature, span_name = None, name
     if adapter is not None and _is_signature(adapter.signature):
         signature = describe(adapter.signature)
-        span_name = f"{name} {adapter.module.label_of(signature) if adapter.module else signature.label}"
+        span_name = f"{name} {signature.label}"
+        if signature.name is None and adapter.module is not None:
+            active.span_name = partial(adapter.module.name_by_place, name, signature)
     opened = open_span(telemetry.tracer, span_name, with_call(active))
     if opened.is_recording:
         attributes = opened.attributes

@@ -37,6 +37,7 @@ from ..programs.module_classes import classify
 from ..programs.prompts import prompt_name, prompt_version
 from ..reading import read, text_of_name
 from ..spans import OpenInvocation, open_invocation
+from ..tracers import kept_by
 from .prompts import PromptTeller
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ class LMRecording:
         """Set what is known of the call before it runs."""
         self._content = content = self._telemetry.content.of_language_model_span()
         invocation, active = self._invocation, self._active
-        # For the event; the span has them from its start.
-        invocation.attributes.update(active.attributes)
+        # For the event; the span has them from its start, and what a sampler took away is not to come back.
+        invocation.attributes.update(kept_by(self._opened.span, active.attributes))
         set_request_parameters(invocation, request.options)
         if invocation.stop_sequences:
             invocation.stop_sequences = [content.word(text, "input") for text in invocation.stop_sequences]

@@ -63,7 +63,7 @@ class ModuleRecorder:
         module_class = classify(type(module))
         if module_class.forward_is_awaited and call.attribute == "__call__":
             return None  # its forward is recorded, around its work
-        signature = signature_of(module, module_class)
+        signature = None if module_class.kind is ModuleKind.WORKFLOW else signature_of(module, module_class)
         active = parent.inside(call)
         active.module = RunningModule(module, parent.module, call.keyword_arguments, given=active.given)
         if parent.module is None and active.example_calls is not None:
@@ -96,8 +96,10 @@ class ModuleRecorder:
         handler = self._telemetry.handler
         if module_class.kind is ModuleKind.BUILT_IN:
             name = module_class.name
-            if signature is not None and active.module is not None:
-                name = f"{name} {active.module.label_of(signature)}"
+            if signature is not None:
+                if signature.name is None and active.module is not None:
+                    active.span_name = partial(active.module.name_by_place, name, signature)
+                name = f"{name} {signature.label}"
             return open_span(self._telemetry.tracer, name, context)
         if module_class.kind is ModuleKind.AGENT:
             agent_name = _agent_name(module_class, signature)
@@ -168,8 +170,8 @@ class ModuleRecording:
         """End the span of a call that returned."""
         try:
             module = self._active.module
-            response_id = None if module is None else module.response_id_of_result
-            is_told = self._telemetry.content.captured
+            response_id = None if module is None or module.answers != 1 else module.response_id_of_result
+            is_told = module is not None and self._telemetry.content.captured and module.is_recorded
             beside = names_beside_answer(self._active.instance, result) if is_told else frozenset()
             remember_span(result, self._opened.span.get_span_context(), response_id, beside)
             self._note_for_agents(result)
