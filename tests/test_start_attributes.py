@@ -22,7 +22,6 @@ from recorded import Recorded, SpanCollector, attributes_of, tree_of
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor, telemetry_context, tracers
 from opentelemetry.instrumentation.dspy.programs import known_modules, running_modules
-from opentelemetry.instrumentation.dspy.samplers import ASKED_ALWAYS, NEVER_ASKED, drops_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -352,15 +351,6 @@ class StartedWith(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         self.spans.append((span.name, dict(span.attributes or {})))
-
-
-def test_a_sampler_whose_fields_are_others_is_asked_always() -> None:
-    assert drops_of(ALWAYS_OFF) is NEVER_ASKED
-    assert drops_of(ParentBased(ALWAYS_ON)).below_local_not_sampled
-    changed = ParentBased(ALWAYS_OFF)
-    del changed._local_parent_not_sampled
-    assert drops_of(changed) is ASKED_ALWAYS
-    assert drops_of(object()) is ASKED_ALWAYS
 
 
 def test_where_nobody_listens_nothing_is_worked_out(worked_out: list[str]) -> None:
