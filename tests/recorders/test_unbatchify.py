@@ -35,7 +35,7 @@ class Answers(dspy.Module):
 
 ANSWERS = """\
   invoke_workflow Answers
-    Predict questions -> answers
+    Predict predict
       chat gpt-4o-mini"""
 
 
