@@ -187,3 +187,19 @@ def test_a_reply_that_a_module_survives_is_in_no_event_either(
     with pytest.raises(Exception, match=r".+"):
         dspy.Predict("question -> count: int")(question=QUESTION)
     assert leaks(telemetry) == []
+
+
+def test_a_metric_that_quotes_what_bare_predictors_said(telemetry: Recorded) -> None:
+    judge = dspy.Predict("answer -> verdict")
+
+    def metric(example: Any, prediction: Any, trace: object = None) -> float:
+        verdict = judge(answer=prediction.answer).verdict
+        raise AssertionError(f"user_{prediction.answer} is {verdict}, expected {example.answer.split()}")
+
+    examples = [dspy.Example(question="Who?", answer="Yaroslav Quillon").with_inputs("question")]
+    evaluate = dspy.Evaluate(devset=examples, metric=metric, num_threads=1, max_errors=9)
+    reply = "[[ ## answer ## ]]\nSchneider\n\n[[ ## verdict ## ]]\nHIVpositive\n\n[[ ## completed ## ]]"
+    with dspy.context(lm=Answering(reply), adapter=dspy.ChatAdapter()):
+        evaluate(dspy.Predict("question -> answer"))
+    assert leaks(telemetry, "Schneider", "HIVpositive", "Yaroslav", "Quillon") == []
+    assert telemetry.named("evaluate_example")[0].status.description == "user_… is …, expected ['…', '…']"
