@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from recorded import attributes_of, tree_of
 from runs import RUNS, of_this_version
 from scripted_task import Sums, answer, data, is_right, judged, outline, quiet, rolled_up, totals, trials
 
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor
 from opentelemetry.instrumentation.dspy.config import Options
 from opentelemetry.instrumentation.dspy.optimization.optimizer_runs import OptimizerRun
 
@@ -210,6 +212,28 @@ def test_none_leaves_roll_ups_and_metrics_alone(
     assert sum(point.count for point in telemetry.metric_points("dspy.evaluate.example.score")) == 11
     assert sum(point.count for point in telemetry.metric_points("gen_ai.client.operation.duration")) == 22
     assert [log for log in telemetry.logs if log.log_record.event_name == "gen_ai.evaluation.result"] == []
+
+
+def test_none_leaves_out_what_broke_in_an_example_as_well(
+    start_telemetry: StartTelemetry, monkeypatch: pytest.MonkeyPatch, scripted: ModelServer
+) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    def asking(*_: Any) -> bool:
+        with contextlib.suppress(ValueError):
+            dspy.Tool(fail)()
+        return True
+
+    logged = []
+    for traces in ("none", "linked"):
+        monkeypatch.setenv(TRACES, traces)
+        telemetry = start_telemetry()
+        search(asking)
+        DSPyInstrumentor().uninstrument()
+        events = [record.log_record.event_name for record in telemetry.logs]
+        logged.append(events.count("gen_ai.execute_tool.exception"))
+    assert logged == [0, 11]
 
 
 def test_totals_and_best_score_are_counted_where_nothing_is_sampled(

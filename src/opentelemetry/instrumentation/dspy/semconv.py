@@ -197,8 +197,9 @@ EVENT_GEN_AI_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"
 
 EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION: Final = "gen_ai.client.operation.exception"
 """log event of the conventions, WARN: what ended a call of a language model, an embedder or a retriever, with
-``exception.type``, ``exception.message`` and ``exception.stacktrace``. The innermost span that an exception ended, of
-whatever kind, has them in a span event ``exception``. Frames of this library are left out of the stack."""
+``exception.type``, ``exception.message`` and ``exception.stacktrace``, also where its span is not sampled. The
+innermost span that an exception ended, of whatever kind, has them in a span event ``exception``. Frames of this library
+are left out of the stack."""
 
 EVENT_GEN_AI_EXECUTE_TOOL_EXCEPTION: Final = "gen_ai.execute_tool.exception"
 """log event of the conventions, WARN: the same of what ended a tool or a code interpreter."""
