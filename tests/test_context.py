@@ -81,6 +81,7 @@ def test_every_field_of_a_call_that_is_not_its_own_is_inherited() -> None:
         "given",
         "steps",
         "known",
+        "span_name",
     }
     marks = {part.name: object() for part in fields(ActiveCall)}
     inner = ActiveCall(**marks).child(None, None, "")  # type: ignore[arg-type]

@@ -240,8 +240,8 @@ def test_one_that_crosses_threads_is_told_once(telemetry: Recorded) -> None:
 
 def test_one_that_crosses_dspys_own_threads_is_told_once(telemetry: Recorded) -> None:
     error = ValueError("parallel")
-    with pytest.raises(Exception, match=r".+"):
-        dspy.Parallel(num_threads=2, max_errors=1)([(Raising(error), {}), (Calling(Raising(error)), {})])
+    # With fewer errors allowed DSPy leaves without waiting for its threads.
+    dspy.Parallel(num_threads=2, max_errors=3)([(Raising(error), {}), (Calling(Raising(error)), {})])
     told = [span for span, attributes in where_it_broke(telemetry) if attributes["exception.type"] == "ValueError"]
     assert set(told) == {"invoke_workflow Raising"}
 

@@ -76,7 +76,7 @@ def test_with_consent_inputs_and_outputs_are_recorded(start_telemetry: StartTele
     assert json.loads(question["parts"][0]["content"]) == {"question": "Where?", "tone": "warm"}
     [reply] = json.loads(workflow["gen_ai.output.messages"])
     assert reply["role"] == "assistant"
-    assert json.loads(reply["parts"][0]["content"]) == answer
+    assert reply["parts"][0]["content"] == prediction.answer
     thought = telemetry.attributes("ChainOfThought answer")
     assert json.loads(thought["dspy.module.inputs"]) == {"question": "Where?"}
     assert json.loads(thought["dspy.module.outputs"]) == answer

@@ -224,7 +224,7 @@ def test_what_one_caller_of_a_trace_has_alone_is_not_said_of_the_batch(
         examples = [dspy.Example(question=question).with_inputs("question") for question in ("a", "b", "c")]
         Ask().batch(examples, num_threads=3, disable_progress_bar=True)
     assert len({span.context.trace_id for span in telemetry.spans}) == 1
-    for name in ("Unbatchify", "invoke_workflow Answers", "Predict questions -> answers", "chat gpt-4o-mini"):
+    for name in ("Unbatchify", "invoke_workflow Answers", "Predict predict", "chat gpt-4o-mini"):
         attributes = telemetry.attributes(name)
         assert attributes.items() >= SHARED_ATTRIBUTES.items()
         assert not OWN_ATTRIBUTES & set(attributes)
