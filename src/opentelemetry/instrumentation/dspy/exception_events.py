@@ -44,6 +44,13 @@ SPAN_EVENT = "exception"
 UNTOLD: Final = Slot[bool]("untold")
 """Whether nothing is told of a call but sums, as of the examples of an optimizer that are not to be traced."""
 
+_EVENT_NAMES: Final[dict[type[GenAIInvocation], str]] = {
+    ToolInvocation: semconv.EVENT_GEN_AI_EXECUTE_TOOL_EXCEPTION,
+    InferenceInvocation: semconv.EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION,
+    EmbeddingInvocation: semconv.EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION,
+    RetrievalInvocation: semconv.EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION,
+}
+
 _told_to: list[Logger | None] = [None]
 
 
@@ -64,11 +71,7 @@ def follow_errors(span: Span, context: Context, event_name: str | None = None) -
 
 def event_name_of(invocation: GenAIInvocation) -> str | None:
     """Return the log event that the conventions have for the exceptions of an operation."""
-    if isinstance(invocation, ToolInvocation):
-        return semconv.EVENT_GEN_AI_EXECUTE_TOOL_EXCEPTION
-    if isinstance(invocation, (InferenceInvocation, EmbeddingInvocation, RetrievalInvocation)):
-        return semconv.EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION
-    return None
+    return _EVENT_NAMES.get(type(invocation))
 
 
 def tell_exception(
