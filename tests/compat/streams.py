@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from recorded import Recorded
 
-__all__ = ["Held", "everything", "leave_after_one", "spans_ended"]
+__all__ = ["Held", "everything", "leave_after_one", "trace_ended"]
 
 PATIENCE = 30
 """Seconds until something that should have happened long ago makes a test fail."""
@@ -70,22 +70,18 @@ async def leave_after_one(program: Any, held: Held, *, by: str, **inputs: Any) -
 
 
 class _Ended(SpanProcessor):
-    def __init__(self, count: int) -> None:
-        self._left = count
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
         self.all = threading.Event()
 
     def on_end(self, span: ReadableSpan) -> None:
-        with self._lock:
-            self._left -= 1
-            if self._left == 0:
-                self.all.set()
+        if span.parent is None:
+            self.all.set()
 
 
 @contextlib.asynccontextmanager
-async def spans_ended(telemetry: Recorded, count: int) -> AsyncIterator[None]:
-    """Leave the block when so many spans have ended in it, in whatever thread or task."""
-    ended = _Ended(count)
+async def trace_ended(telemetry: Recorded) -> AsyncIterator[None]:
+    """Leave the block when the first span of a trace has ended in it, in whatever thread or task."""
+    ended = _Ended()
     telemetry.tracer_provider.add_span_processor(ended)
     yield
     # Not in this thread: what is still to end may need its event loop.

@@ -9,7 +9,7 @@ import pytest
 from capabilities import STREAMED_USAGE
 from model_server import Failure, Reply
 from opentelemetry.trace import StatusCode
-from streams import Held, Teller, everything, leave_after_one, spans_ended
+from streams import Held, Teller, everything, leave_after_one, trace_ended
 
 if TYPE_CHECKING:
     from conftest import MakeLM
@@ -200,8 +200,10 @@ async def test_a_consumer_that_leaves_early_leaves_no_open_span(
 ) -> None:
     make_lm()
     program = dspy.streamify(dspy.Predict("question -> answer"), is_async_program=is_async_program)
-    async with spans_ended(telemetry, 2):
+    async with trace_ended(telemetry):
         await leave_after_one(program, Held(model_server), by=by, question="Where?")
-    span = telemetry.span(CHAT)
-    assert span.status.status_code is StatusCode.ERROR
-    assert telemetry.attributes(CHAT)["gen_ai.request.stream"] is True
+    # An adapter may ask once more in another way, if the call breaks before DSPy cancels the program.
+    assert telemetry.named(CHAT) != []
+    for span in telemetry.named(CHAT):
+        assert span.status.status_code is StatusCode.ERROR
+        assert (span.attributes or {})["gen_ai.request.stream"] is True
