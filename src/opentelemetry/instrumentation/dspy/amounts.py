@@ -14,6 +14,8 @@ def money_words(dollars: float) -> str:
     """Return an amount with at least three significant digits: ``$0.000123``, ``$0.0312``, ``$1,204.50``."""
     if dollars <= 0:
         return "$0.00"
+    if math.isinf(dollars):
+        return "$inf"
     rounded = float(f"{dollars:.2e}")
     decimals = min(_MOST_DECIMALS, max(2, 2 - math.floor(math.log10(rounded))))
     words = f"{dollars:,.{decimals}f}"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from typing import TYPE_CHECKING, Any
 
+from .language_models.own_prices import OwnPrices
+from .propagation.hosts import hosts_of
 from .redaction import takes_text_and_kind
 
 if TYPE_CHECKING:
@@ -13,7 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = ["check_arguments"]
 
-_OWN = ("tracer_provider", "meter_provider", "logger_provider", "completion_hook", "redact", "openinference")
+_OWN = (
+    "tracer_provider",
+    "meter_provider",
+    "logger_provider",
+    "completion_hook",
+    "redact",
+    "openinference",
+    "propagate",
+    "prices",
+)
 _METHODS = {
     "tracer_provider": "get_tracer",
     "meter_provider": "get_meter",
@@ -28,6 +40,8 @@ _OF_BASE = ("skip_dep_check", "raise_exception_on_conflict")
 
 def check_arguments(given: Mapping[str, Any]) -> None:
     """Raise ``TypeError`` for an argument that there is not, naming the nearest right one, and for a wrong type.
+
+    ``ValueError`` for a file of prices that cannot be read or has something in it that is no price.
 
     A misspelt ``redact`` that was passed over would let everything through.
     """
@@ -50,7 +64,30 @@ def check_arguments(given: Mapping[str, Any]) -> None:
     openinference = given.get("openinference")
     if openinference is not None and not isinstance(openinference, bool):
         raise TypeError(f"openinference= takes True or False, not {type(openinference).__name__}.")
+    if (propagate := given.get("propagate")) is not None:
+        _check_hosts(propagate)
+    if (prices := given.get("prices")) is not None:
+        _check_prices(prices)
     for name, method in _METHODS.items():
         value = given.get(name)
         if value is not None and not callable(getattr(value, method, None)):
             raise TypeError(f"{name}= takes an object with a method {method}, not {type(value).__name__}.")
+
+
+def _check_hosts(propagate: Any) -> None:
+    several = isinstance(propagate, (list, tuple, set, frozenset)) and all(isinstance(host, str) for host in propagate)
+    if not (several or isinstance(propagate, (bool, str))):
+        raise TypeError(f"propagate= takes host names, or True, not {type(propagate).__name__}.")
+    _, wrong = hosts_of(propagate)
+    if wrong:
+        raise TypeError(f"propagate={wrong[0]}")
+
+
+def _check_prices(prices: Any) -> None:
+    if inspect.iscoroutinefunction(prices) or inspect.iscoroutinefunction(getattr(prices, "__call__", None)):  # noqa: B004
+        raise TypeError("prices= takes a function of a PricedCall that returns US dollars, not a coroutine function.")
+    if not callable(prices) and not isinstance(prices, (str, os.PathLike)):
+        raise TypeError(f"prices= takes a function of a PricedCall or the path of a file, not {type(prices).__name__}.")
+    _, wrong = OwnPrices.read(prices)
+    if wrong:
+        raise ValueError(" ".join(wrong))

@@ -9,16 +9,27 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from .labels.given import GIVEN, joined_labels
+from .slots import Slot
+from .usage import SCOPE, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.util.types import AttributeValue
 
+    from .labels.given import GivenLabels
     from .usage import UsageScope
 
-__all__ = ["INNERMOST_BLOCK", "Block", "lies_in", "still_open"]
+__all__ = ["ATTRIBUTES", "CONVERSATION_ID", "INNERMOST_BLOCK", "Block", "lies_in", "still_open"]
+
+CONVERSATION_ID: Final = Slot[str]("conversation id")
+"""The application's own, stable for one conversation."""
+
+ATTRIBUTES: Final = Slot["Mapping[str, AttributeValue]"]("attributes")
+"""What the application wants to stand on every span inside."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +46,19 @@ class Block:
 
     A generator is, if the garbage collector or another task closes it.
     """
+    labels: GivenLabels | None = None
+    """What stands on the metric points of the calls inside."""
+
+    def added_to(self, kept: Mapping[Slot[Any], Any]) -> dict[Slot[Any], Any]:
+        """Return what is kept with a call in the block, given what is kept with the call around it."""
+        inside = {**kept, SCOPE: joined(self.scope, kept.get(SCOPE))}
+        if self.conversation_id is not None:
+            inside[CONVERSATION_ID] = self.conversation_id
+        if self.attributes:
+            inside[ATTRIBUTES] = {**kept.get(ATTRIBUTES, {}), **self.attributes}
+        if self.labels is not None:
+            inside[GIVEN] = joined_labels(kept.get(GIVEN), self.labels)
+        return inside
 
 
 INNERMOST_BLOCK: ContextVar[Block | None] = ContextVar("opentelemetry.instrumentation.dspy.block", default=None)

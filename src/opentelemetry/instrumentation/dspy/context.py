@@ -1,131 +1,120 @@
 """What travels with a running DSPy call: one record in the OpenTelemetry Context.
 
-The calls inside read it to find the totals they add to, the module that called them and the outermost one. Recorders
-meet nowhere else.
+The calls inside read it to find what is around them. It knows none of the concepts that rooms keep with it (``slots``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+import copy
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 from opentelemetry import context as context_api
 
 from .blocks import INNERMOST_BLOCK, lies_in
-from .told_errors import ToldErrors
-from .usage import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from contextvars import Token
 
-    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
     from .blocks import Block
-    from .calls import Call
-    from .content.documents import RetrievalCall
-    from .language_models.lm_calls import LMCall
-    from .optimization.example_calls import ExampleCalls
-    from .passing_errors import PassingErrors
-    from .programs.adapter_calls import AdapterCall
-    from .programs.running_modules import RunningModule
-    from .retrieving.embedding_calls import EmbeddingCall
-    from .usage import UsageScope
+    from .slots import OwnSlot, Slot
 
 __all__ = [
-    "ActiveCall",
-    "Slot",
+    "CALL_KEY",
+    "NO_CALL",
+    "Call",
+    "Opening",
+    "Teller",
     "attach",
     "call_in",
     "current_call",
     "current_context",
     "detach",
-    "lm_call_under_way",
+    "inside_span",
     "with_call",
 ]
 
-_CALL_KEY = context_api.create_key("opentelemetry.instrumentation.dspy.call")
+CALL_KEY: Final = context_api.create_key("opentelemetry.instrumentation.dspy.call")
+"""Under which the record stands in a Context."""
 
 
-Kept = TypeVar("Kept")
+class Opening(Protocol):
+    """Something that was opened for a call and ends with it: a span, a context that was entered."""
+
+    below: Opening | None
+    """What was opened before it, for the same call."""
+
+    def end(self, error: BaseException | None) -> object:
+        """End it, with the error that ended the call if one did; do nothing where it has ended."""
 
 
-class Slot(Generic[Kept]):
-    """What one room keeps with a call and with all calls inside, with the type that it has there."""
+class Teller(Protocol):
+    """Tells what is known of a call before it runs; asked only where somebody may look at the start of its span."""
 
-    __slots__ = ("_name",)
+    def name_at_start(self, name: str) -> str:
+        """Return the name of the span, where it takes work; given the name that it has without."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return f"Slot({self._name!r})"
-
-    def of(self, call: ActiveCall) -> Kept | None:
-        """Return what is kept with a call, ``None`` where nothing is."""
-        kept: Kept | None = call.kept.get(self)
-        return kept
-
-    def put(self, call: ActiveCall, value: Kept | None) -> None:
-        """Keep something with a call, and with those that begin inside from now on."""
-        call.kept = {**call.kept, self: value}
+    def attributes_at_start(self) -> Mapping[str, AttributeValue]:
+        """Return what stands on the span from its start."""
 
 
-@dataclass(slots=True)
-class ActiveCall:
-    """The innermost DSPy call that is under way in this context."""
+class Call:
+    """A call of an instrumented callable that is under way, or a part of one.
 
-    instance: object = None
-    owner: object = None
-    attribute: str = ""
-    scope: UsageScope | None = None
-    module: RunningModule | None = None
-    adapter_name: str | None = None
-    language_model_call: LMCall | None = None
-    conversation_id: str | None = None
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
-    kept: Mapping[Slot[Any], Any] = field(default_factory=dict)
-    """What rooms keep with the call; calls inside inherit it."""
-    told: ToldErrors | None = None
-    """What was told so far of the exceptions that came up inside the outermost call."""
-    errors: PassingErrors | None = None
-    """What came out of the calls inside the innermost call that has a recording span."""
-    example_calls: ExampleCalls | None = None
-    """What runs in the example that the call lies in."""
-    adapter_call: AdapterCall | None = None
-    """Of this call alone: a call inside has its own or none."""
-    straggler: bool = False
-    """Whether what runs directly inside is the second run of an item that took too long; of this call alone."""
-    embedding: EmbeddingCall | None = None
-    """Of this call alone."""
-    tool_call_id: str | None = None
-    """Given by the model to the tool call that this call executes; of this call alone."""
-    retrieval: RetrievalCall | None = None
-    """Where this call hands the search on to another retriever; of this call alone."""
-    block: Block | None = None
-    """The innermost block of the application that the call lies in."""
-    around: ActiveCall | None = None
+    There is one for each recorded call: what most have nothing of stands in the class until there is something.
+    """
+
+    own: dict[OwnSlot[Any], Any] | None = None
+    """What rooms keep with this call alone."""
+    around: Call | None = None
     """Of a record that a block of the application made: the record of the call around the block."""
-    asks_server: bool = False
-    """Whether this call asks a server that is no language model; of this call alone."""
-    given: Sequence[Any] = ()
-    """What this call was given, for the text of an error not to quote it; of this call alone."""
     steps: list[str] | None = None
-    """The methods that this call went on with so far, of its own object; of this call alone."""
-    known: Callable[[], Mapping[str, AttributeValue]] | None = None
-    """Returns what else stands on this call's span from its start, where somebody may look; of this call alone."""
-    span_name: Callable[[], str] | None = None
-    """Returns the name of this call's span, where somebody may look and it takes work; of this call alone."""
+    """The methods that this call went on with so far, of its own object."""
+    opened: Opening | None = None
+    """What was opened last for the call and ends with it (``openings``)."""
+    teller: Teller | None = None
+    """Tells what its span starts with."""
+    place: tuple[int, int] | None = None
+    """The process and the thread that it began in; noted where there are budgets alone."""
+    tells_errors: bool = False
+    """Whether an exception that ends it is told of: its span records, or it is an operation that has a log event."""
+    failures: list[Exception] | None = None
+    """What went wrong in the beginning of its recording and did not end it."""
 
-    def remember(self, *answered: Any) -> None:
-        """Note what this call was given and what it answered, for the texts of errors of what is around it."""
-        module = self.module
-        if module is not None:
-            module.remember(self.given, *answered)
-        # What no module is around may be in one that began outside of all: a tool, a metric, an optimizer.
-        if self.told is not None and (module is None or (module.caller is None and module.instance is self.instance)):
-            self.told.remember(self.given, *answered)
+    def __init__(
+        self,
+        instance: Any,
+        owner: object,
+        attribute: str,
+        arguments: tuple[Any, ...],
+        keyword_arguments: dict[str, Any],
+        caller: Call | None,
+        kept: Mapping[Slot[Any], Any],
+        block: Block | None,
+    ) -> None:
+        self.instance = instance
+        self.owner = owner
+        """The class, or the Python module, in whose own ``__dict__`` the callable stands."""
+        self.attribute = attribute
+        self.arguments = arguments
+        self.keyword_arguments = keyword_arguments
+        self.caller = caller
+        """The call that made this one; of the outermost call an empty record, of which there is none."""
+        self.kept = kept
+        """What rooms keep with the call; calls inside inherit it."""
+        self.block = block
+        """The innermost block of the application that the call lies in."""
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """What it was given, for the text of an error not to quote it."""
+        return self.arguments, self.keyword_arguments
 
     def goes_on_with(self, step: str) -> bool:
         """Note that the call goes on with a method of its own object; false where it did before, or began with it."""
@@ -139,52 +128,51 @@ class ActiveCall:
         self.steps.append(step)
         return True
 
-    def inside(self, call: Call) -> ActiveCall:
-        """Return the record of a call inside this one."""
-        inner = self.child(call.instance, call.owner, call.attribute)
-        inner.given = (call.arguments, call.keyword_arguments)
-        return inner
+    def goes_on_in(self, instance: object, owner: object, attribute: str) -> bool:
+        """Return whether a method that an object is asked for is this same call: ``super()``, or another door."""
+        if instance is None or self.instance is not instance or (self.steps is not None and attribute in self.steps):
+            return False
+        return self.attribute != attribute or self.owner is not owner
 
-    def child(self, instance: object, owner: object, attribute: str) -> ActiveCall:
-        """Return the record of a part of this call, which inherits all that the call does not replace."""
-        return ActiveCall(
-            instance,
-            owner,
-            attribute,
-            self.scope,
-            self.module,
-            self.adapter_name,
-            self.language_model_call,
-            self.conversation_id,
-            self.attributes,
-            self.kept,
-            self.told or ToldErrors(),
-            self.errors,
-            self.example_calls,
-            block=self.block,
-        )
+    def part(
+        self, instance: object = None, owner: object = None, attribute: str = "", arguments: tuple[Any, ...] = ()
+    ) -> Call:
+        """Return the record of a part of this call, which inherits what is kept with it."""
+        part = Call(instance, owner, attribute, arguments, {}, self, self.kept, self.block)
+        if self.place is not None:
+            part.place = self.place
+        return part
 
-    def with_block(self, block: Block) -> ActiveCall:
+    def with_block(self, block: Block) -> Call:
         """Return the record of the same call in a block, with what that adds."""
-        return replace(
-            self,
-            scope=joined(block.scope, self.scope),
-            conversation_id=self.conversation_id if block.conversation_id is None else block.conversation_id,
-            attributes={**self.attributes, **block.attributes},
-            block=block,
-            around=self,
-        )
+        if self.own is None and self.caller is not None:
+            self.own = {}  # one for both
+        same = copy.copy(self)
+        same.kept, same.block, same.around = block.added_to(self.kept), block, self
+        same.opened = same.failures = None
+        return same
+
+    def outwards(self) -> Iterator[Call]:
+        """Yield this call and those around it, the innermost first."""
+        call = self
+        while call.caller is not None:
+            yield call
+            call = call.caller
 
 
-NO_CALL = ActiveCall()
+NO_CALL = Call(None, None, "", (), {}, None, {}, None)
 
 
-def current_call() -> ActiveCall:
+def current_call(context: Context | None = None) -> Call:
     """Return the record of the innermost call under way, an empty one outside of any.
 
     It has in it what the application's innermost block adds, also where the Context does not know of that block.
+    ``context`` is the current Context, for who has asked for it already.
     """
-    call, block = call_in(context_api.get_current()), INNERMOST_BLOCK.get()
+    if context is None:
+        context = context_api.get_current()
+    call: Call = context.get(CALL_KEY, NO_CALL)  # type: ignore[assignment]
+    block = INNERMOST_BLOCK.get()
     if call.block is block and (block is None or not block.is_lost):
         return call
     while call.around is not None and call.block is not None and call.block.is_lost:
@@ -200,24 +188,24 @@ def current_context() -> Context:
     return context if call_in(context) is call else with_call(call, context)
 
 
-def call_in(context: Context) -> ActiveCall:
+def call_in(context: Context) -> Call:
     """Return the record of the innermost call under way that a context knows of, an empty one outside of any."""
-    call: ActiveCall = context.get(_CALL_KEY, NO_CALL)  # type: ignore[assignment]
+    call: Call = context.get(CALL_KEY, NO_CALL)  # type: ignore[assignment]
     return call
 
 
-def lm_call_under_way(language_model: object = None) -> LMCall | None:
-    """Return the language model call whose own code is running, if any, and if it is one of the given object."""
-    active = current_call()
-    call = active.language_model_call
-    if call is None or (language_model is not None and call.language_model is not language_model):
-        return None
-    return call
-
-
-def with_call(call: ActiveCall, context: Context | None = None) -> Context:
+def with_call(call: Call, context: Context | None = None) -> Context:
     """Return a context, by default the current one, with the record in it."""
-    return context_api.set_value(_CALL_KEY, call, context)
+    return Context({**(context_api.get_current() if context is None else context), CALL_KEY: call})
+
+
+_SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
+"""Under which OpenTelemetry keeps the current span."""
+
+
+def inside_span(call: Call, span: Span, context: Context) -> Context:
+    """Return a context with the record, in which its span is the current one."""
+    return Context(context, **{CALL_KEY: call, _SPAN_KEY: span})
 
 
 def attach(context: Context) -> Token[Context]:

@@ -7,6 +7,8 @@ __all__ = ["encodable"]
 
 def encodable(text: str) -> str:
     """Return the text itself, with ``?`` in the place of what UTF-8 has no bytes for."""
+    if type(text) is str and text.isascii():
+        return text
     try:
         str.encode(text)
     except UnicodeEncodeError:

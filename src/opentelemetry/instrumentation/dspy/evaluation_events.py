@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from .programs.predictions import Origin
     from .telemetry import Telemetry
 
-__all__ = ["emit_evaluation"]
+__all__ = ["evaluation_event"]
 
 
-def emit_evaluation(
+def evaluation_event(
     telemetry: Telemetry, name: str, score: Score, origin: Origin | None, error: BaseException | None = None
-) -> None:
-    """Emit the event in the context of the span that produced what is evaluated.
+) -> LogRecord:
+    """Return the event in the context of the span that produced what is evaluated.
 
     ``error`` is what kept the evaluation from its end. A label is a word, and passes the redaction alone; an
     explanation is content.
@@ -47,12 +47,10 @@ def emit_evaluation(
         attributes[ERROR_TYPE] = fq_exception_type(error)
     if origin is not None and origin.response_id is not None:
         attributes[GEN_AI_RESPONSE_ID] = origin.response_id
-    telemetry.logger.emit(
-        LogRecord(
-            event_name=semconv.EVENT_GEN_AI_EVALUATION_RESULT,
-            context=None if origin is None else set_span_in_context(NonRecordingSpan(origin.span_context)),
-            severity_number=SeverityNumber.INFO,
-            severity_text="INFO",
-            attributes=attributes,
-        )
+    return LogRecord(
+        event_name=semconv.EVENT_GEN_AI_EVALUATION_RESULT,
+        context=None if origin is None else set_span_in_context(NonRecordingSpan(origin.span_context)),
+        severity_number=SeverityNumber.INFO,
+        severity_text="INFO",
+        attributes=attributes,
     )

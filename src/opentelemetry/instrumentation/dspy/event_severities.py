@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger
 
+from .log_events import emit_event
+
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
     from opentelemetry.util.types import Attributes
@@ -41,7 +43,7 @@ class _SeverityLogger(Logger):
             return
         if record.severity_number is None and record.event_name:
             record.severity_number, record.severity_text = SeverityNumber.DEBUG, SeverityNumber.DEBUG.name
-        self._logger.emit(record)
+        emit_event(self._logger, record)
 
     def enabled(self, **parts: Any) -> bool:
         # Loggers can be asked since a later API than the lowest that is supported.

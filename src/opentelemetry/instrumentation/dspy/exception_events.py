@@ -25,9 +25,11 @@ from opentelemetry.util.genai.invocation import (
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from . import semconv
-from .context import Slot, call_in
+from .context import call_in
 from .errors import is_told_alike, message_of, stack_text_of
-from .passing_errors import PassingErrors
+from .log_events import emit_event
+from .passing_errors import let_out, passage_in
+from .slots import Slot
 from .surroundings import surroundings_in
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
+    from .context import Call
     from .errors import Place
 
 __all__ = ["UNTOLD", "emit_exception", "event_name_of", "follow_errors", "tell_exception", "tell_exceptions_to"]
@@ -59,14 +62,13 @@ def tell_exceptions_to(logger: Logger | None) -> None:
     _told_to[0] = logger
 
 
-def follow_errors(span: Span, context: Context, event_name: str | None = None) -> None:
-    """Let the record of a call that has begun tell its own exceptions from those of the calls inside it.
+def follow_errors(call: Call, span: Span, event_name: str | None = None) -> None:
+    """Let a call that has begun tell its own exceptions from those of the calls inside it.
 
     It has to where its span records, or where it is an operation that has a log event.
     """
     if _told_to[0] is not None and (event_name is not None or span.is_recording()):
-        call = call_in(context)
-        call.errors = PassingErrors(call.errors)
+        call.tells_errors = True
 
 
 def event_name_of(invocation: GenAIInvocation) -> str | None:
@@ -87,12 +89,12 @@ def tell_exception(
     ``message`` is what the status of the span tells of the exception, ``place`` which kind of span it is; a span that
     does not record has no message.
     """
-    errors, is_recording = call_in(context).errors, span.is_recording()
-    if errors is None or _told_to[0] is None or not (is_recording or event_name is not None):
+    call, is_recording = call_in(context), span.is_recording()
+    if not call.tells_errors or _told_to[0] is None or not (is_recording or event_name is not None):
         return None
-    passage = errors.passage_of(error)
+    passage = passage_in(call, error)
     is_on_span, is_logged = (False, False) if passage is None else (passage.is_on_span, passage.is_logged)
-    errors.let_out(error, is_on_span=is_on_span or is_recording, is_logged=is_logged or event_name is not None)
+    let_out(call, error, is_on_span=is_on_span or is_recording, is_logged=is_logged or event_name is not None)
     wants_event = is_recording and not is_on_span
     wants_log = event_name is not None and not is_logged and (is_recording or _somebody_takes(event_name, context))
     if not (wants_event or wants_log):
@@ -123,7 +125,10 @@ def _somebody_takes(event_name: str | None, context: Context) -> bool:
     if enabled is None:
         # Loggers can be asked since a later API than the lowest that is supported.
         return not isinstance(getattr(logger, "_logger", logger), NoOpLogger)
-    return bool(enabled(context=context, severity_number=SeverityNumber.WARN, event_name=event_name))
+    try:
+        return bool(enabled(context=context, severity_number=SeverityNumber.WARN, event_name=event_name))
+    except Exception:  # noqa: BLE001 - of the application's logger provider; what it cannot say keeps nothing from it
+        return True
 
 
 def _attributes(error: BaseException, message: str, context: Context, place: Place) -> dict[str, Any]:
@@ -140,4 +145,4 @@ def emit_exception(record: LogRecord | None) -> None:
     """Emit the log event of an exception, if there is one."""
     logger = _told_to[0]
     if record is not None and logger is not None:
-        logger.emit(record)
+        emit_event(logger, record)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import SpanContext
 
-from .complaints import without_text
 from .encodable import encodable
-from .evaluation_events import emit_evaluation
+from .evaluation_events import evaluation_event
 from .optimization.scores import MAX_LABEL_LENGTH, Score
 from .programs.predictions import Origin, origin_of
 from .reading import is_kind, name_of_type, read, shown
 from .span_ids import span_context_from_ids, span_context_from_traceparent
+from .wrapping.complaints import without_text
 
 if TYPE_CHECKING:
     from .telemetry import Telemetry
@@ -82,8 +82,8 @@ def record_feedback(
 @overload
 def record_feedback(
     *,
-    trace_id: str | int,
-    span_id: str | int,
+    trace_id: str | int | None,
+    span_id: str | int | None,
     name: str,
     value: FeedbackValue = None,
     label: str | None = None,
@@ -98,15 +98,16 @@ def record_feedback(
     *,
     label: str | None = None,
     explanation: str | None = None,
-    trace_id: str | int | None = None,
-    span_id: str | int | None = None,
+    trace_id: Any = _MISSING,
+    span_id: Any = _MISSING,
 ) -> bool:
     """Record what a person says of an answer, as the event ``gen_ai.evaluation.result`` on the span that produced it.
 
     ``prediction`` is what the program returned or a copy of it; in another process its ``SpanContext``, a W3C
-    ``traceparent``, or ``trace_id`` and ``span_id`` in its place: 32 and 16 hexadecimal digits, or numbers. ``name``
-    says what is judged (``helpful``) in at most 200 characters, ``value`` and ``label`` how: a finite number, true or
-    false, or a word alone, of which the first 100 characters are kept.
+    ``traceparent``, or ``trace_id`` and ``span_id`` in its place: 32 and 16 hexadecimal digits, or numbers, or both
+    ``None``, as ``trace_id_of`` has it of an answer that was given without telemetry. ``name`` says what is judged
+    (``helpful``) in at most 200 characters, ``value`` and ``label`` how: a finite number, true or false, or a word
+    alone, of which the first 100 characters are kept.
     ``explanation`` is content, recorded where content is, and passes the redaction as a text of kind ``output``.
 
     Returns whether the event was emitted. It is not where DSPy is not instrumented, and where nothing is known of the
@@ -127,7 +128,7 @@ def record_feedback(
         )
         return False
     try:
-        emit_evaluation(receiver.telemetry, name, score, origin)
+        receiver.telemetry.logger.emit(evaluation_event(receiver.telemetry, name, score, origin))
     except Exception as error:  # noqa: BLE001 - whatever goes wrong here is ours, or a logger provider's
         receiver.complain(
             type(error), "Feedback could not be recorded. Further failures of this kind are not logged.", error
@@ -186,12 +187,19 @@ def _number(value: object) -> float:
     return number
 
 
+def _is_given(value: object) -> bool:
+    return value is not _MISSING and value is not None
+
+
 def _origin(prediction: object, trace_id: object, span_id: object) -> Origin | None:
-    by_ids = trace_id is not None or span_id is not None
-    if by_ids and (trace_id is None or span_id is None):
+    # An answer that was given while telemetry was off has no ids, and whoever kept them passes on that it has none.
+    by_ids = trace_id is not _MISSING or span_id is not _MISSING
+    if by_ids and not (_is_given(trace_id) and _is_given(span_id)) and not (trace_id is None and span_id is None):
         raise TypeError("A span is told by both trace_id= and span_id=.")
     if by_ids and prediction is not _MISSING:
         raise TypeError("record_feedback() takes a prediction, or trace_id= and span_id=, and not both.")
+    if by_ids and trace_id is None:
+        return None
     if by_ids:
         return Origin(span_context_from_ids(trace_id, span_id))
     if prediction is _MISSING:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .language_models.native_engine import saved_usage, usage_of
-from .language_models.outcomes import COMPUTED_HERE, FROM_PROVIDER, LMOutcome, total_of
-from .language_models.reply_values import is_a, items_of, member, name_of, price_of
+from .language_models.native_engine import plain_outcome, saved_usage, usage_of
+from .language_models.outcomes import COMPUTED_HERE, FINISH_REASONS, FROM_PROVIDER, LMOutcome, total_of
+from .language_models.reply_values import count_of, is_a, items_of, member, name_of, price_of
+from .language_models.service_tiers import tier_of
 from .language_models.streams import usages_told
-from .language_models.token_usage import split_by_modality, token_usage
+from .language_models.token_usage import TokenUsage, split_by_modality, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from .language_models.lm_calls import LMCall
 
 __all__ = [
+    "careful_outcome",
     "outcome_of_call_result",
     "outcome_of_decision",
+    "outcome_of_embeddings",
     "outcome_of_failed_call",
     "outcome_of_reply",
     "outcome_of_typed_response",
@@ -33,24 +36,14 @@ __all__ = [
 _PROXY_COST_HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 """Where LiteLLM keeps the header in which a LiteLLM proxy tells the price."""
 
-_FINISH_REASONS = {
-    "tool_calls": "tool_call",
-    "function_call": "tool_call",
-    "tool_use": "tool_call",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "completed": "stop",
-    "max_tokens": "length",
-    "max_output_tokens": "length",
-    "incomplete": "length",
-    "refusal": "content_filter",
-    "failed": "error",
-}
-"""Providers' words for the end of a reply, in the conventions' words; others stay as they are."""
-
 
 def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     """Read the ``CallResult`` of DSPy 3.4, with what was noted of the call before."""
+    return plain_outcome(result, call) or careful_outcome(result, call)
+
+
+def careful_outcome(result: Any, call: LMCall) -> LMOutcome:
+    """Read a ``CallResult`` of which anything may be odd: of several replies, of LiteLLM, with parts of its tokens."""
     outcome = LMOutcome(response_model=name_of(result.response_model), outputs=result.outputs)
     outcome.replies = [*items_of(result.responses)] or [result.raw]
     # A subclass of dspy.LM that calls ``super().forward()`` is none of DSPy's own engines, and its result says no hit.
@@ -62,13 +55,10 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
         outcome.saved_usage = token_usage(call.stored_usage)
     if result.responses:
         # One for each choice; their finish reasons are the conventions' already.
-        outcome.finish_reasons = _reasons(_native_reason(response) for response in result.responses)
-        outcome.adaptations = [
-            f"{field} {action}"
-            for response in result.responses
-            for adaptation in items_of(member(response, "adaptations"))
-            if (field := name_of(member(adaptation, "field"))) and (action := name_of(member(adaptation, "action")))
-        ]
+        outcome.finish_reasons = _reasons([_native_reason(response) for response in result.responses])
+        adaptations = [adaptation for each in result.responses for adaptation in items_of(member(each, "adaptations"))]
+        if adaptations:
+            outcome.adaptations = _adaptations(adaptations)
         if len(result.responses) == 1:
             # The native client leaves both out of a streamed reply; its last frame has them.
             response, frame = result.responses[0], member(result.responses[0], "provider_data")
@@ -77,6 +67,12 @@ def outcome_of_call_result(result: Any, call: LMCall) -> LMOutcome:
     else:
         outcome.response_id, outcome.finish_reasons = _identity_of(result.raw)
     return outcome
+
+
+def _adaptations(told: Iterable[Any]) -> list[str]:
+    """Return what became of settings that the backend dropped or changed."""
+    named = [(name_of(member(each, "field")), name_of(member(each, "action"))) for each in told]
+    return [f"{field} {action}" for field, action in named if field and action]
 
 
 def _native_reason(response: Any) -> Any:
@@ -140,6 +136,23 @@ def _answers_of(response: Any) -> list[str]:
         return []
 
 
+def outcome_of_embeddings(reply: Any) -> LMOutcome:
+    """Read the reply of a hosted model to a batch of texts, which every DSPy asks for by LiteLLM.
+
+    What goes in is all that is counted: there are no output tokens. A table's price for a count that is none is none
+    either; where nothing was counted, one that is not zero is of what has no tokens, such as images.
+    """
+    outcome = LMOutcome(response_model=name_of(member(reply, "model")))
+    usage = member(reply, "usage")
+    _settle(outcome, False, usage, member(member(reply, "_hidden_params"), "response_cost"), [reply])
+    told = member(usage, "prompt_tokens")
+    tokens = count_of(told)
+    outcome.usage = TokenUsage(tokens, 0) if tokens else TokenUsage()
+    if not tokens and (not outcome.cost or (told is not None and tokens is None)):
+        outcome.cost = outcome.cost if outcome.cost_source == FROM_PROVIDER else None
+    return outcome
+
+
 def outcome_of_failed_call(results: Sequence[Any]) -> LMOutcome | None:
     """Read what a call that failed was billed all the same (``execution._account_failed_call`` of DSPy 3.4)."""
     billed = [_billed(result) for result in results]
@@ -153,7 +166,10 @@ def _billed(result: Any) -> LMOutcome:
 
 
 def _replies(result: Any) -> list[Any]:
-    return [member(response, "provider_data") for response in items_of(result.responses)] or [result.raw]
+    responses = result.responses
+    if type(responses) is tuple and len(responses) == 1:
+        return [member(responses[0], "provider_data")]
+    return [member(response, "provider_data") for response in items_of(responses)] or [result.raw]
 
 
 def _settle(
@@ -164,10 +180,15 @@ def _settle(
     Every DSPy leaves the historical cost on a cached reply: only the cache tells a hit.
     """
     stream = None if call is None or cache_hit else call.litellm_stream
-    told_in_stream = usages_told(stream)
-    outcome.upstream_provider = next((name for reply in replies if (name := name_of(member(reply, "provider")))), None)
-    price, source = _price(cost, replies, [member(usage, "cost") for usage in told_in_stream])
+    told_in_stream = () if stream is None else usages_told(stream)
+    for reply in replies:
+        outcome.upstream_provider = outcome.upstream_provider or name_of(member(reply, "provider"))
+    price, source = _price(cost, replies, told_in_stream)
+    outcome.tier, is_priced_by_tables = tier_of(replies)
+    if source == COMPUTED_HERE and not is_priced_by_tables:
+        price = None
     outcome.cache_hit = bool(cache_hit)
+    outcome.cost_source = source
     if outcome.cache_hit:
         outcome.saved_cost = price
         return
@@ -175,15 +196,15 @@ def _settle(
         # LiteLLM estimates what the provider did not count, and prices its estimate.
         return
     outcome.usage = token_usage(usage)
-    outcome.cost_source = source
     # A price of nothing for tokens that nobody counted is no price.
     outcome.cost = price if price or outcome.usage.is_known else None
 
 
-def _price(cost: Any, replies: Sequence[Any], costs_in_stream: Sequence[Any]) -> tuple[float | None, str]:
-    if costs_in_stream:
+def _price(cost: Any, replies: Sequence[Any], told_in_stream: Sequence[Any]) -> tuple[float | None, str]:
+    if told_in_stream:
         # What stands on the reply that LiteLLM puts together at the end may be LiteLLM's own.
-        prices = [_price_in_headers(reply) for reply in replies] + [price_of(price) for price in costs_in_stream]
+        prices = [_price_in_headers(reply) for reply in replies]
+        prices += [price_of(member(usage, "cost")) for usage in told_in_stream]
         told = next((price for price in prices if price is not None), None)
         return (price_of(cost), COMPUTED_HERE) if told is None else (told, FROM_PROVIDER)
     all_told = [_price_in(reply) for reply in replies]
@@ -195,12 +216,16 @@ def _price(cost: Any, replies: Sequence[Any], costs_in_stream: Sequence[Any]) ->
 
 def _price_in(reply: Any) -> float | None:
     """Return the price that a reply carries: OpenRouter's or Perplexity's, or in the header of a LiteLLM proxy."""
-    in_body = price_of(member(member(reply, "usage"), "cost"))
+    usage = member(reply, "usage")
+    in_body = None if usage is None else price_of(member(usage, "cost"))
     return _price_in_headers(reply) if in_body is None else in_body
 
 
 def _price_in_headers(reply: Any) -> float | None:
-    headers = member(member(reply, "_hidden_params"), "additional_headers")
+    hidden = member(reply, "_hidden_params")
+    headers = None if hidden is None else member(hidden, "additional_headers")
+    if headers is None:
+        return None
     told = (price_of(member(headers, name)) for name in _PROXY_COST_HEADERS)
     return next((price for price in told if price is not None), None)
 
@@ -221,5 +246,5 @@ def _identity_of(reply: Any) -> tuple[str | None, list[str]]:
 def _reasons(told: Iterable[Any]) -> list[str]:
     """Return finish reasons in the conventions' words, one for each choice; none if one of them is not known."""
     reasons = [name_of(reason) for reason in told]
-    known = [_FINISH_REASONS.get(reason, reason) for reason in reasons if reason is not None]
+    known = [FINISH_REASONS.get(reason, reason) for reason in reasons if reason is not None]
     return known if len(known) == len(reasons) else []

@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opentelemetry.metrics import NoOpHistogram
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_AGENT_NAME
+
 from . import semconv
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.metrics import Counter, Histogram, Meter
     from opentelemetry.metrics import _Gauge as Gauge
+
+    from .programs.agents import AgentRun
 
 __all__ = ["Metrics"]
 
 _DURATION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_CALL_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 _SCORE_BUCKETS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _COST_BUCKETS = (
     0.00001,
@@ -39,6 +46,8 @@ class Metrics:
     """The instruments that util-genai does not have."""
 
     module_duration: Histogram
+    agent_inference_calls: Histogram
+    agent_tool_calls: Histogram
     operation_cost: Histogram
     cache_requests: Counter
     cache_saved_cost: Counter
@@ -48,6 +57,14 @@ class Metrics:
     evaluate_example_score: Histogram
     optimizer_best_score: Gauge
     lm_retries: Counter
+    budget_exceeded: Counter
+
+    @property
+    def are_heard(self) -> bool:
+        """Whether a provider takes the points; without one, nothing should be worked out for them."""
+        histogram = self.operation_cost
+        # The API hands out a stand-in until the application sets a provider.
+        return type(histogram) is not NoOpHistogram and getattr(histogram, "_real_instrument", histogram) is not None
 
     @classmethod
     def create(cls, meter: Meter) -> Metrics:
@@ -58,6 +75,18 @@ class Metrics:
                 unit="s",
                 description="Duration of DSPy module calls.",
                 explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
+            ),
+            agent_inference_calls=meter.create_histogram(
+                semconv.METRIC_GEN_AI_INVOKE_AGENT_INFERENCE_CALLS,
+                unit="{inference_call}",
+                description="Language model calls that one call of an agent made itself.",
+                explicit_bucket_boundaries_advisory=_CALL_BUCKETS,
+            ),
+            agent_tool_calls=meter.create_histogram(
+                semconv.METRIC_GEN_AI_INVOKE_AGENT_TOOL_CALLS,
+                unit="{tool_call}",
+                description="Tool calls that one call of an agent made itself.",
+                explicit_bucket_boundaries_advisory=_CALL_BUCKETS,
             ),
             operation_cost=meter.create_histogram(
                 semconv.METRIC_GEN_AI_CLIENT_OPERATION_COST,
@@ -104,4 +133,15 @@ class Metrics:
                 unit="{retry}",
                 description="Attempts of language model calls that failed and were followed by another.",
             ),
+            budget_exceeded=meter.create_counter(
+                semconv.METRIC_DSPY_BUDGET_EXCEEDED,
+                unit="{budget}",
+                description="Budgets that were used up, so that a call was not sent.",
+            ),
         )
+
+    def record_agent(self, agent: AgentRun, context: Context) -> None:
+        """Record how many calls one call of an agent made itself."""
+        point = {GEN_AI_AGENT_NAME: agent.name}
+        self.agent_inference_calls.record(agent.inference_calls, point, context)
+        self.agent_tool_calls.record(agent.tool_calls, point, context)

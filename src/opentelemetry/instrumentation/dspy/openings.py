@@ -1,13 +1,12 @@
-"""What one recorded call has opened: it ends with the call, whatever happens in between.
+"""What one recorded call has opened: it ends with the call, in one place for all recorders, whatever happens before.
 
-A recorder ends what it opened itself, with all that it knows by then. Where it fails before it comes to that, what is
-still open is ended here, in one place for all recorders.
+A span, a context that was entered, a trial: each is noted with the call that answers for its end. They end in reverse
+order, with the error that ended the call, after its recording took note of what there is to say.
 """
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from opentelemetry.context import attach, get_current
 from opentelemetry.trace import get_current_span
@@ -17,88 +16,54 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-__all__ = ["Opening", "Openings", "carry_on", "note"]
+    from .context import Call, Opening
 
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
-
-
-class Opening(Protocol):
-    """Something that is open: a span, a context that was entered."""
-
-    def end(self, error: BaseException | None) -> object:
-        """End it, with the error that ended the call if one did; do nothing where it has ended."""
+__all__ = ["abandon", "carry_on", "end_openings", "note", "note_failure"]
 
 
-class _Noting(threading.local):
-    """Whose openings are noted in this thread; a recorder begins without a pause, so no task comes between."""
-
-    openings: Openings | None = None
-
-
-_noting = _Noting()
+def note(call: Call, opening: Opening) -> None:
+    """Let a call answer for the end of what was opened."""
+    opening.below = call.opened
+    call.opened = opening
 
 
-def note(opening: Opening) -> None:
-    """Let the call that begins in this thread, if one does, answer for the end of what was opened."""
-    if _noting.openings is not None:
-        _noting.openings.add(opening)
-
-
-def carry_on(describe: Callable[..., object], *arguments: object) -> None:
+def carry_on(call: Call, describe: Callable[..., object], *arguments: object) -> None:
     """Do what the beginning of a call can do without: where it fails, its call is recorded all the same.
 
     What fails is told of once, like every failure of ours.
     """
     try:
         describe(*arguments)
-    except Exception as error:
-        if _noting.openings is None:
-            raise
-        _noting.openings.failures.append(error)
+    except Exception as error:  # noqa: BLE001 - told of by whoever began the call
+        note_failure(call, error)
 
 
-class Openings:
-    """The openings of one call."""
+def note_failure(call: Call, error: Exception) -> None:
+    """Note a failure of ours that does not end the recording of a call, once for each type of exception."""
+    if call.failures is None:
+        call.failures = []
+    if type(error) not in map(type, call.failures):
+        call.failures.append(error)
 
-    __slots__ = ("_open", "failures")
 
-    def __init__(self) -> None:
-        self._open: list[Opening] = []
-        self.failures: list[Exception] = []
-        """What went wrong in the beginning and did not end it."""
-
-    def add(self, opening: Opening) -> None:
-        """Take note of one; they end in reverse order."""
-        self._open.append(opening)
-
-    def begin(self, begin: Callable[[Argument], Result], argument: Argument) -> Result:
-        """Return what the function returns, and take note of what it opens.
-
-        If it raises, nothing stays open, the context is the one before, and the exception goes on.
-        """
-        before, outer = get_current(), _noting.openings
-        _noting.openings = self
+def end_openings(call: Call, error: BaseException | None) -> None:
+    """End what is open still; what one of them raises keeps none of the others open."""
+    while call.opened is not None:
+        opening = call.opened
+        call.opened, opening.below = opening.below, None
         try:
-            return begin(argument)
+            opening.end(error)
         except BaseException:
-            try:
-                self.end(None)
-            finally:
-                _go_back_to(before)
+            end_openings(call, error)
             raise
-        finally:
-            _noting.openings = outer
 
-    def end(self, error: BaseException | None) -> None:
-        """End what is open still; what one of them raises keeps none of the others open."""
-        while self._open:
-            opening = self._open.pop()
-            try:
-                opening.end(error)
-            except BaseException:
-                self.end(error)
-                raise
+
+def abandon(call: Call, before: Context) -> None:
+    """Leave a call whose recording could not begin: nothing stays open, and the context is the one before."""
+    try:
+        end_openings(call, None)
+    finally:
+        _go_back_to(before)
 
 
 def _go_back_to(context: Context) -> None:

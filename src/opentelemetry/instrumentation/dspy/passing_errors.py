@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from .known_errors import KnownError
+from .slots import OwnSlot
 
-__all__ = ["Passage", "PassingErrors"]
+if TYPE_CHECKING:
+    from .context import Call
+
+__all__ = ["PASSED", "Passage", "PassingErrors", "let_out", "passage_in", "tell_inside"]
 
 MAX_ERRORS = 64
 """Exceptions that are known at one call: those that ended the latest calls inside it."""
@@ -30,24 +35,42 @@ class Passage:
 class PassingErrors:
     """What came out of the calls inside one call that tells of exceptions."""
 
-    __slots__ = ("_around", "_passages")
+    __slots__ = ("_passages",)
 
-    def __init__(self, around: PassingErrors | None = None) -> None:
-        self._around = around
-        self._passages: deque[Passage] | None = None
+    def __init__(self) -> None:
+        self._passages: deque[Passage] = deque(maxlen=MAX_ERRORS)
 
     def passage_of(self, error: BaseException) -> Passage | None:
         """Return what was told of an exception inside, ``None`` where it comes from the call itself."""
-        passages = self._passages
-        return next((known for known in reversed([*(passages or ())]) if known.error.is_of(error)), None)
-
-    def let_out(self, error: BaseException, *, is_on_span: bool, is_logged: bool) -> None:
-        """Tell the call around that an exception is on its way to it."""
-        if self._around is not None:
-            self._around.note(error, is_on_span=is_on_span, is_logged=is_logged)
+        return next((known for known in reversed([*self._passages]) if known.error.is_of(error)), None)
 
     def note(self, error: BaseException, *, is_on_span: bool, is_logged: bool) -> None:
         """Take note of an exception that was told of inside."""
-        if self._passages is None:
-            self._passages = deque(maxlen=MAX_ERRORS)
         self._passages.append(Passage(KnownError(error), is_on_span, is_logged))
+
+
+PASSED: Final = OwnSlot[PassingErrors]("passing errors")
+"""What came out of the calls inside a call; there from the first exception on."""
+
+
+def passage_in(call: Call, error: BaseException) -> Passage | None:
+    """Return what was told inside a call of an exception that ended it, ``None`` where it is the call's own."""
+    passed = PASSED.of(call)
+    return None if passed is None else passed.passage_of(error)
+
+
+def let_out(call: Call, error: BaseException, *, is_on_span: bool, is_logged: bool) -> None:
+    """Tell the next call around that tells of exceptions that one is on its way to it."""
+    if call.caller is not None:
+        tell_inside(call.caller, error, is_on_span=is_on_span, is_logged=is_logged)
+
+
+def tell_inside(call: Call, error: BaseException, *, is_on_span: bool, is_logged: bool) -> None:
+    """Tell a call, or the next one around it that tells of exceptions, of one that was told of inside."""
+    telling = next((each for each in call.outwards() if each.tells_errors), None)
+    if telling is not None:
+        passed = PASSED.of(telling)
+        if passed is None:
+            passed = PassingErrors()
+            PASSED.put(telling, passed)
+        passed.note(error, is_on_span=is_on_span, is_logged=is_logged)

@@ -8,14 +8,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .encodable import encodable
 
-__all__ = ["is_kind", "is_mapping", "name_of_type", "read", "setting", "shown", "size_of", "text_of_name"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "is_kind",
+    "is_mapping",
+    "name_of_type",
+    "read",
+    "read_past",
+    "setting",
+    "shown",
+    "size_of",
+    "text_of_name",
+]
 
 MAX_SHOWN = 60
 """Characters of a value in a message."""
+
+
+read_past: Final[Callable[[Any, str], Any]] = object.__getattribute__
+"""Reads an attribute past an object's own ``__getattribute__``: DSPy's modules have one, which takes its time."""
 
 
 def read(owner: object, name: str, default: Any = None) -> Any:

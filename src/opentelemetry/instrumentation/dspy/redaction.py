@@ -7,16 +7,19 @@ first text, when the application has had time to define it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
 import logging
 import sys
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from .config import REDACT
+from .reading import is_kind, name_of_type
 
 if TYPE_CHECKING:
     from .config import Redact
@@ -44,11 +47,21 @@ class Redaction:
         self._function = function
 
     @property
+    def function(self) -> Redact | None:
+        """The function that is in force; ``None`` where there is none, or it was not looked up yet."""
+        return self._function
+
+    @property
     def is_ready(self) -> bool:
         """Whether content may be recorded: there is no redaction, or it is in force."""
         if self._function is not None or self._name is None:
             return True
         return not self._gave_up and self._look_up(self._name)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a redaction, in force or still to be looked up."""
+        return self._function is not None or self._name is not None
 
     def text(self, value: str, kind: str) -> str:
         """Return what may be recorded of a text; of one that the function fails on nothing."""
@@ -60,18 +73,19 @@ class Redaction:
             # What it calls is no part of the trace: with DSPy in it, it would be asked about its own texts for ever.
             with suppress_instrumentation():
                 redacted: Any = self._function(value, kind)
+                if is_kind(redacted, int, float):
+                    redacted = str(redacted)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the user's function must not end the user's call
-            self._complain(f"it raised {type(error).__name__}")
+            self._complain(f"it raised {name_of_type(error)}")
             return REDACTION_FAILED
-        if isinstance(redacted, str):
-            return redacted
-        if isinstance(redacted, (int, float)):
-            return str(redacted)
-        if inspect.iscoroutine(redacted):
+        # By its own type, and its own characters: a class of the application's may say anything of itself.
+        if is_kind(redacted, str):
+            return str.__str__(redacted)
+        if is_kind(redacted, CoroutineType):
             redacted.close()
-        self._complain(f"it returned no text but {type(redacted).__name__}")
+        self._complain(f"it returned no text but {name_of_type(redacted)}")
         return REDACTION_FAILED
 
     def _look_up(self, name: str) -> bool:
@@ -112,12 +126,14 @@ class Redaction:
     def _complain(self, what: str) -> None:
         if not self._complained:
             self._complained = True
-            # Neither the exception's text nor its stack: both may hold what was to be redacted.
-            _logger.warning(
-                "The redact function failed (%s); the content that it was given is not recorded. It takes a text and "
-                "its kind, and returns the text to record. Further failures of it are not logged.",
-                what,
-            )
+            # The application's logging may raise as well, and the call must go on.
+            with contextlib.suppress(Exception):
+                # Neither the exception's text nor its stack: both may hold what was to be redacted.
+                _logger.warning(
+                    "The redact function failed (%s); the content that it was given is not recorded. It takes a text "
+                    "and its kind, and returns the text to record. Further failures of it are not logged.",
+                    what,
+                )
 
 
 def takes_text_and_kind(function: Any) -> bool:

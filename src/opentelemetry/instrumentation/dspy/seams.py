@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .language_models.litellm_replies import ObservedLiteLLM, observed_getter
-from .patching import Replacement, Seam
 from .programs.prediction_copies import copy_methods, noting_base
 from .programs.tool_calls import with_own_lookup
-from .recorders.adapter import AdapterRecorder, ParseRecorder, PromptRecorder, SchemaRecorder
+from .propagation.requests import HandlerRecorder, NativeRequestRecorder, OpenAIClientRecorder
+from .recorders.adapter import AdapterRecorder, ParseRecorder, SchemaRecorder
 from .recorders.attempts import CopyRecorder, RewardRecorder
 from .recorders.avatar import AvatarEvaluationRecorder, AvatarExampleRecorder
 from .recorders.bootstrap import BootstrapExampleRecorder, BootstrapRecorder, MetricRecorder
@@ -42,17 +42,31 @@ from .recorders.module import ModuleRecorder
 from .recorders.optimizer import JudgeRecorder, OptimizerRecorder
 from .recorders.parallel import ParallelRecorder
 from .recorders.retrieval import RetrievalRecorder
+from .recorders.sending import SendingRecorder
 from .recorders.signature import SignatureRecorder
 from .recorders.tool import ToolCallRecorder, ToolRecorder, ToolRequestRecorder
 from .recorders.unbatchify import BatchRecorder, CallerRecorder, WaitingCallers
-from .threads import ContextThreadPoolExecutor, ItemThreadPoolExecutor
-from .traced import TracedMethod
+from .wrapping.places import Replacement, Seam
+from .wrapping.threads import ContextThreadPoolExecutor, ItemThreadPoolExecutor
+from .wrapping.traced import TracedMethod
 
 if TYPE_CHECKING:
-    from .patching import Patcher
+    from .propagation.headers import Propagation
+    from .propagation.requests import ClientHooks
     from .telemetry import Telemetry
+    from .wrapping.patching import Patcher
 
-__all__ = ["executed_tool_calls", "interpreter_finders", "litellm_views", "mcp_sessions", "seams", "thread_pools"]
+__all__ = [
+    "executed_tool_calls",
+    "interpreter_finders",
+    "litellm_requests",
+    "litellm_views",
+    "mcp_sessions",
+    "native_requests",
+    "prediction_copies",
+    "seams",
+    "thread_pools",
+]
 
 _DERIVING = ("delete", "insert", "load_state", "with_instructions", "with_updated_fields")
 """Class methods of ``Signature`` that return a new class; ``append`` and ``prepend`` go through ``insert``."""
@@ -79,13 +93,12 @@ def seams(telemetry: Telemetry) -> list[Seam]:
 
 
 def _adapter_seams(telemetry: Telemetry) -> list[Seam]:
-    """Return adapter calls, and where they begin a prompt, fail to build a schema and fail to read a reply."""
-    call, prompt, parse = AdapterRecorder(telemetry), PromptRecorder(telemetry), ParseRecorder(telemetry)
+    """Return adapter calls, and where they fail to build a schema and to read a reply."""
+    call, parse = AdapterRecorder(telemetry), ParseRecorder(telemetry)
     schema = "_get_structured_outputs_response_format"
     return [
         Seam("dspy", "Adapter", "__call__", call, subclasses=True),
         Seam("dspy", "Adapter", "acall", call, subclasses=True),
-        Seam("dspy", "Adapter", "_call_preprocess", prompt, subclasses=True, within_call=True),
         Seam("dspy", "Adapter", "_call_postprocess", parse, subclasses=True, within_call=True),
         Seam("dspy.adapters.json_adapter", None, schema, SchemaRecorder()),
     ]
@@ -184,6 +197,35 @@ def litellm_views() -> list[Replacement]:
     return found
 
 
+def native_requests(propagation: Propagation) -> list[Seam]:
+    """Return where DSPy's own client of 3.4 sends its requests."""
+    transports, request = "dspy._vendor.lm15.transports", NativeRequestRecorder(propagation)
+    return [
+        Seam(transports, "StdlibTransport", "stream", request, optional=True),
+        Seam(transports, "StdlibAsyncTransport", "stream", request, optional=True),
+    ]
+
+
+def litellm_requests(hooks: ClientHooks) -> list[Seam]:
+    """Return where LiteLLM gets the clients that send its requests: its own, OpenAI's and Azure's."""
+    handlers, handler = "litellm.llms.custom_httpx.http_handler", HandlerRecorder(hooks)
+    openai, client = "litellm.llms.openai", OpenAIClientRecorder(hooks)
+    return [
+        *(Seam(handlers, owner, "post", handler) for owner in ("HTTPHandler", "AsyncHTTPHandler")),
+        *(
+            Seam(handlers, owner, "create_client", client, optional=True)
+            for owner in ("HTTPHandler", "AsyncHTTPHandler")
+        ),
+        Seam(f"{openai}.openai", "OpenAIChatCompletion", "_get_openai_client", client),
+        Seam("litellm.llms.azure.common_utils", "BaseAzureLLM", "get_azure_openai_client", client, optional=True),
+        # Text completions make a client for each: up to 2025 themselves.
+        *(
+            Seam(f"{openai}.completion.handler", None, name, client, optional=True)
+            for name in ("build_openai_client", "build_async_openai_client", "OpenAI", "AsyncOpenAI")
+        ),
+    ]
+
+
 def _interpreter_seams(telemetry: Telemetry) -> list[Seam]:
     """Return DSPy's own interpreters, with all the ways in which one starts its process."""
     execute, start = InterpreterRecorder(telemetry), StartRecorder()
@@ -253,6 +295,7 @@ def _language_model_seams(telemetry: Telemetry) -> list[Seam]:
         Seam("dspy", "BaseLM", "_finalize_lm_response", TypedResponseRecorder(), optional=True, within_call=True),
         Seam(typesafe, "TypeSafe", "__call__", call, subclasses=True, optional=True),
         Seam(typesafe, "TypeSafe", "acall", call, subclasses=True, optional=True),
+        Seam(typesafe, "TypeSafe", "_sdk_kwargs", SendingRecorder(), optional=True, within_call=True),
         Seam(typesafe, "TypeSafe", "_finish", DecisionRecorder(), optional=True, within_call=True),
         Seam(cache, "Cache", "get", CacheRecorder()),
         Seam(cache, "Cache", "_prepare_cached_response", StoredReplyRecorder(), optional=True, within_call=True),

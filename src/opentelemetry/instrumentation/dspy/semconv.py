@@ -32,6 +32,10 @@ DSPY_PROGRAM_SIGNATURES: Final = "dspy.program.signatures"
 """string[]: on ``evaluate`` and ``optimize``, ``path=question -> answer`` for each predictor of a program that has
 several; a program with one has ``dspy.signature.fields``."""
 
+DSPY_PROGRAM: Final = "dspy.program"
+"""string: the program that a call of a language model or an embedder is part of, on metrics alone: class name of the
+outermost module, or the signature where that is one of DSPy's own. ``other`` beyond the bound on distinct values."""
+
 DSPY_DEMOS_COUNT: Final = "dspy.demos.count"
 """int: demonstrations in the predictor's prompt."""
 
@@ -63,7 +67,8 @@ GEN_AI_USAGE_COST_CURRENCY: Final = "gen_ai.usage.cost.currency"
 """string, ISO 4217: currency of the amount. Proposed convention."""
 
 GEN_AI_USAGE_COST_SOURCE: Final = "gen_ai.usage.cost.source"
-"""string: ``provider`` if the reply carried the amount, ``local`` if it was computed here. Proposed convention."""
+"""string: ``provider`` if the reply carried the amount, ``custom`` if the application's own prices tell it,
+``local`` if it was computed here from a price table. Proposed convention."""
 
 DSPY_CACHE_HIT: Final = "dspy.cache.hit"
 """boolean: whether DSPy's own cache answered, so that no request was made."""
@@ -224,6 +229,10 @@ DSPY_OPTIMIZER_PARAM: Final = "dspy.optimizer.param"
 DSPY_OPTIMIZER_TRIALS: Final = "dspy.optimizer.trials"
 """int: trials of the run."""
 
+DSPY_OPTIMIZER_PLANNED_TRIALS: Final = "dspy.optimizer.planned_trials"
+"""int: trials that the run is to have, where the settings of the optimizer tell; it may end before. On the run and its
+trials."""
+
 DSPY_OPTIMIZER_BEST_SCORE: Final = "dspy.optimizer.best_score"
 """double: best score so far; minibatches count only where nothing was evaluated in full."""
 
@@ -241,7 +250,8 @@ DSPY_OPTIMIZER_COST: Final = "dspy.optimizer.cost"
 """double, USD: on a trial, sum of the known prices of all calls of the run up to its end."""
 
 DSPY_OPTIMIZER_ROLE: Final = "dspy.optimizer.role"
-"""string: ``task``, ``judge`` (inside a metric) or ``proposal``; what an LM call is for in an optimizer run."""
+"""string: ``task``, ``judge`` (inside a metric) or ``proposal``; what a call of a language model or an embedder is for
+in an optimizer run."""
 
 DSPY_OPTIMIZER_TRIAL: Final = "dspy.optimizer.trial"
 """int: number of the trial in its run, from 0."""
@@ -298,7 +308,7 @@ DSPY_DOCUMENTS_COUNT: Final = "dspy.documents.count"
 DSPY_EMBEDDINGS_INPUTS: Final = "dspy.embeddings.inputs"
 """string, JSON: texts that were embedded. Content, off by default."""
 
-# --- roll-up: all LM calls below a span ----------------------------------------------------------------------
+# --- roll-up: all LM and embedding calls below a span; zeros are left out, but for the LM calls and the cost ------
 
 DSPY_USAGE_LM_CALLS: Final = "dspy.usage.lm_calls"
 """int: LM calls, failed ones and cache hits included."""
@@ -309,14 +319,20 @@ DSPY_USAGE_INPUT_TOKENS: Final = "dspy.usage.input_tokens"
 DSPY_USAGE_OUTPUT_TOKENS: Final = "dspy.usage.output_tokens"
 """int: output tokens, reasoning included."""
 
+DSPY_USAGE_EMBEDDING_CALLS: Final = "dspy.usage.embedding_calls"
+"""int: calls of embedders, failed ones included; what DSPy's cache answered whole is none of them."""
+
+DSPY_USAGE_EMBEDDING_TOKENS: Final = "dspy.usage.embedding_tokens"
+"""int: tokens that were embedded; none of them is among the input tokens."""
+
 DSPY_USAGE_COST: Final = "dspy.usage.cost"
-"""double, USD: sum of the known prices."""
+"""double, USD: sum of the known prices, of LM calls and of embeddings."""
 
 DSPY_USAGE_COST_UNKNOWN_CALLS: Final = "dspy.usage.cost_unknown_calls"
 """int: paid calls whose price is not known, and so not in the sum."""
 
 DSPY_USAGE_CACHE_HITS: Final = "dspy.usage.cache_hits"
-"""int: calls that DSPy's cache answered."""
+"""int: LM calls that DSPy's cache answered."""
 
 DSPY_USAGE_SAVED_COST: Final = "dspy.usage.saved_cost"
 """double, USD: what the cache hits would have cost."""
@@ -330,6 +346,12 @@ DSPY_USAGE_TASK_INPUT_TOKENS: Final = "dspy.usage.task.input_tokens"
 DSPY_USAGE_TASK_OUTPUT_TOKENS: Final = "dspy.usage.task.output_tokens"
 """int: output tokens of the calls made by the program under evaluation."""
 
+DSPY_USAGE_TASK_EMBEDDING_CALLS: Final = "dspy.usage.task.embedding_calls"
+"""int: calls of embedders made by the program under evaluation."""
+
+DSPY_USAGE_TASK_EMBEDDING_TOKENS: Final = "dspy.usage.task.embedding_tokens"
+"""int: tokens that were embedded in calls made by the program under evaluation."""
+
 DSPY_USAGE_TASK_COST: Final = "dspy.usage.task.cost"
 """double, USD: sum of the known prices of the calls made by the program under evaluation."""
 
@@ -341,6 +363,12 @@ DSPY_USAGE_JUDGE_INPUT_TOKENS: Final = "dspy.usage.judge.input_tokens"
 
 DSPY_USAGE_JUDGE_OUTPUT_TOKENS: Final = "dspy.usage.judge.output_tokens"
 """int: output tokens of the calls made inside metrics."""
+
+DSPY_USAGE_JUDGE_EMBEDDING_CALLS: Final = "dspy.usage.judge.embedding_calls"
+"""int: calls of embedders made inside metrics."""
+
+DSPY_USAGE_JUDGE_EMBEDDING_TOKENS: Final = "dspy.usage.judge.embedding_tokens"
+"""int: tokens that were embedded in calls made inside metrics."""
 
 DSPY_USAGE_JUDGE_COST: Final = "dspy.usage.judge.cost"
 """double, USD: sum of the known prices of the calls made inside metrics."""
@@ -354,16 +382,40 @@ DSPY_USAGE_PROPOSAL_INPUT_TOKENS: Final = "dspy.usage.proposal.input_tokens"
 DSPY_USAGE_PROPOSAL_OUTPUT_TOKENS: Final = "dspy.usage.proposal.output_tokens"
 """int: output tokens of the calls made by the optimizer itself."""
 
+DSPY_USAGE_PROPOSAL_EMBEDDING_CALLS: Final = "dspy.usage.proposal.embedding_calls"
+"""int: calls of embedders made by the optimizer itself."""
+
+DSPY_USAGE_PROPOSAL_EMBEDDING_TOKENS: Final = "dspy.usage.proposal.embedding_tokens"
+"""int: tokens that were embedded in calls made by the optimizer itself."""
+
 DSPY_USAGE_PROPOSAL_COST: Final = "dspy.usage.proposal.cost"
 """double, USD: sum of the known prices of the calls made by the optimizer itself."""
+
+# --- budgets -----------------------------------------------------------------------------------------------------
+
+DSPY_BUDGET_EXCEEDED: Final = "dspy.budget.exceeded"
+"""string: the bound of ``usage_scope``, or of the process, for which a call below the span was not sent: ``max_cost``,
+``max_tokens``, ``max_calls``, or ``unknown_price`` where ``on_unknown="refuse"`` met a call without a price. On module,
+agent, evaluation, example, optimizer and trial spans."""
+
+DSPY_BUDGET_BOUND: Final = "dspy.budget.bound"
+"""string: the same on the metric."""
 
 # --- metrics ---------------------------------------------------------------------------------------------------
 
 METRIC_GEN_AI_CLIENT_OPERATION_COST: Final = "gen_ai.client.operation.cost"
 """histogram, {cost}: price of each operation. Proposed convention."""
 
+METRIC_GEN_AI_INVOKE_AGENT_INFERENCE_CALLS: Final = "gen_ai.invoke_agent.inference_calls"
+"""histogram, {inference_call}: language model calls that each call of an agent made itself, failed ones and hits of
+DSPy's cache included; those of its tools and of other agents are not. Of GenAI conventions 0.1.0."""
+
+METRIC_GEN_AI_INVOKE_AGENT_TOOL_CALLS: Final = "gen_ai.invoke_agent.tool_calls"
+"""histogram, {tool_call}: tool calls that each call of an agent made itself, failed ones and executions of code
+included; those of its tools and of other agents are not. Of GenAI conventions 0.1.0."""
+
 METRIC_DSPY_MODULE_DURATION: Final = "dspy.module.duration"
-"""histogram, s: how long each module call took."""
+"""histogram, s: how long each call of a built-in module took; workflows and agents have the conventions' metrics."""
 
 METRIC_DSPY_CACHE_REQUESTS: Final = "dspy.cache.requests"
 """counter, {request}: LM calls by whether DSPy's cache answered."""
@@ -373,6 +425,9 @@ METRIC_DSPY_CACHE_SAVED_COST: Final = "dspy.cache.saved_cost"
 
 METRIC_DSPY_LM_RETRIES: Final = "dspy.lm.retries"
 """counter, {retry}: attempts of LM calls that failed and were followed by another."""
+
+METRIC_DSPY_BUDGET_EXCEEDED: Final = "dspy.budget.exceeded"
+"""counter, {budget}: budgets that were used up, each once, by ``dspy.budget.bound``."""
 
 METRIC_DSPY_EVALUATE_SCORE: Final = "dspy.evaluate.score"
 """gauge, {score}: score of the last evaluation, on DSPy's scale, mostly a percentage."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from opentelemetry.context import get_current
+from opentelemetry.context import attach, get_current
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
 from opentelemetry.util.genai.invocation import GenAIInvocation, InferenceInvocation
 from opentelemetry.util.genai.types import Error
 from opentelemetry.util.genai.utils import fq_exception_type
 
-from .context import attach, detach
+from .context import detach, inside_span
 from .errors import message_of
 from .exception_events import emit_exception, event_name_of, follow_errors, tell_exception
 from .held_spans import HeldSpan
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextvars import Token
 
+    from opentelemetry._logs import LogRecord
     from opentelemetry.context import Context
-    from opentelemetry.trace import Link, Span, Tracer
+    from opentelemetry.trace import Link, Span
 
+    from .context import Call, Opening
     from .errors import Place
+    from .tracers import CallTracer
 
 __all__ = [
     "EnteredContext",
@@ -41,16 +44,19 @@ __all__ = [
 Invocation = TypeVar("Invocation", bound=GenAIInvocation)
 
 
-@dataclass(slots=True)
 class OpenSpan:
     """A span of our own, for what the GenAI conventions have no operation for."""
 
-    span: Span
-    context: Context
-    _token: Token[Context]
-    attributes: dict[str, Any] = field(default_factory=dict)
-    """Set on the span at its end, all at once: each setting of attributes takes a lock."""
+    below: Opening | None = None
     _ended: bool = False
+
+    def __init__(self, span: Span, context: Context) -> None:
+        """Take a span over and make its context the current one."""
+        self.span = span
+        self.context = context
+        self.attributes: dict[str, Any] = {}
+        """Set on the span at its end, all at once: each setting of attributes takes a lock."""
+        self._token = attach(context)
 
     @property
     def is_recording(self) -> bool:
@@ -71,16 +77,24 @@ class OpenSpan:
         if self._ended:
             return
         self._ended = True
+        record = None
         try:
-            if self.span.is_recording():
-                finish_span(self.span, self.attributes, error, self.context)
-            elif error is not None:
-                _text_of(error, self.span, self.context, "span")
+            record = self._settle(error)
         finally:
             try:
                 self.span.end()
             finally:
                 detach(self._token)
+        if record is not None:
+            emit_exception(record)
+
+    def _settle(self, error: BaseException | None) -> LogRecord | None:
+        """Set what is known at the end; return the log event of the error that is to be emitted."""
+        if error is not None:
+            return finish_span(self.span, self.attributes, error, self.context)
+        if self.attributes:
+            self.span.set_attributes(self.attributes)
+        return None
 
 
 @dataclass(slots=True)
@@ -90,6 +104,7 @@ class OpenInvocation(Generic[Invocation]):
     invocation: Invocation
     _owns_span: bool
     _token: Token[Context]
+    below: Opening | None = None
     _ended: bool = False
 
     @property
@@ -162,6 +177,7 @@ class EnteredContext:
     """A context that is the current one without a span of its own."""
 
     _token: Token[Context]
+    below: Opening | None = None
     _ended: bool = False
 
     def end(self, error: BaseException | None = None) -> None:
@@ -171,26 +187,37 @@ class EnteredContext:
             detach(self._token)
 
 
-def enter(context: Context) -> EnteredContext:
-    """Make a context the current one until it is left, at the end of the call that begins now at the latest."""
+def enter(call: Call, context: Context) -> EnteredContext:
+    """Make a context the current one until it is left, at the end of the call at the latest."""
     entered = EnteredContext(attach(context))
-    note(entered)
+    note(call, entered)
     return entered
 
 
-def finish_span(span: Span, attributes: dict[str, Any], error: BaseException | None, context: Context) -> None:
+def finish_span(
+    span: Span,
+    attributes: dict[str, Any],
+    error: BaseException | None,
+    context: Context,
+    event_name: str | None = None,
+    place: Place = "span",
+) -> LogRecord | None:
     """Set what is known at the end of a span, and the status of the error if one ended it; both whatever fails.
 
-    ``context`` is that of the call, which tells what its error must not quote.
+    ``context`` is that of the call, which tells what its error must not quote. Returns the log event that the error
+    has, if it is to be emitted.
     """
+    record = None
     try:
         if error is not None:
-            attributes[ERROR_TYPE] = fq_exception_type(error)
-            text = _text_of(error, span, context, "span")
-            span.set_status(Status(StatusCode.ERROR, text))
-            tell_exception(error, text, span, context)
+            text = _text_of(error, span, context, place)
+            if span.is_recording():
+                attributes[ERROR_TYPE] = fq_exception_type(error)
+                span.set_status(Status(StatusCode.ERROR, text))
+            record = tell_exception(error, text, span, context, event_name, place)
     finally:
         span.set_attributes(attributes)
+    return record
 
 
 def _text_of(error: BaseException, span: Span, context: Context, place: Place) -> str:
@@ -204,34 +231,40 @@ def _text_of(error: BaseException, span: Span, context: Context, place: Place) -
 
 
 def open_span(
-    tracer: Tracer,
+    call: Call,
+    tracer: CallTracer,
     name: str,
-    context: Context,
+    context: Context | None = None,
     *,
     kind: SpanKind = SpanKind.INTERNAL,
     links: Sequence[Link] | None = None,
 ) -> OpenSpan:
-    """Start a span below the one in the context and make it the current one."""
-    span = tracer.start_span(name, context, kind, links=links)
-    inside = set_span_in_context(span, context)
+    """Start the span of a call below the one in the context, by default the current one, and make it the current one.
+
+    It ends with the call.
+    """
+    if context is None:
+        context = get_current()
+    span = tracer.start_span_of(call, name, context, kind, None, links)
+    inside = inside_span(call, span, context)
     if type(span) is not NonRecordingSpan:
-        follow_errors(span, context)
-    opened = OpenSpan(span, inside, attach(inside))
-    note(opened)
+        follow_errors(call, span)
+    opened = OpenSpan(span, inside)
+    note(call, opened)
     return opened
 
 
-def open_invocation(invocation: Invocation, context: Context | None = None) -> OpenInvocation[Invocation]:
+def open_invocation(call: Call, invocation: Invocation, context: Context | None = None) -> OpenInvocation[Invocation]:
     """Take over an invocation that was just made, so that it can end in another context than it began in.
 
     A coroutine that the garbage collector closes does; util-genai would log an error (see ``context.detach``).
-    ``context`` is made the current one, by default the invocation's own.
+    ``context`` is made the current one, by default the invocation's own. It ends with the call.
     """
     # Inside another call of a language model util-genai makes no span, attaches nothing and shows the outer span.
     owns_span = get_current() is invocation.context
     invocation.suspend()
     if owns_span:
-        follow_errors(invocation.span, invocation.context, event_name_of(invocation))
+        follow_errors(call, invocation.span, event_name_of(invocation))
     opened = OpenInvocation(invocation, owns_span, attach(invocation.context if context is None else context))
-    note(opened)
+    note(call, opened)
     return opened

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry._logs import get_logger
 from opentelemetry.metrics import get_meter
 from opentelemetry.semconv.schemas import Schemas
-from opentelemetry.trace import get_tracer
-from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
 from opentelemetry.util.genai.utils import get_content_capturing_mode
 
-from . import semconv
+from .completion_hooks import completion_hook_of
+from .config import METRIC_VALUES
 from .content import Content
 from .errors import ErrorTexts, tell_errors_by
 from .event_severities import SeverityLoggers
 from .exception_events import tell_exceptions_to
+from .labels.bounded_values import BoundedValues
+from .labels.call_labels import CallLabels
 from .metrics import Metrics
+from .plain_operations import PlainOperations
 from .redaction import Redaction
+from .tracers import CallTracerProvider
 from .version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Tracer, TracerProvider
     from opentelemetry.util.genai.completion_hook import CompletionHook
 
     from .config import Options
-    from .usage import UsageScope
+    from .labels.baggage import Baggage
+    from .tracers import CallTracer
 
-__all__ = ["Telemetry", "usage_attributes"]
+__all__ = ["Telemetry"]
 
 SCOPE_NAME = "opentelemetry.instrumentation.dspy"
 
@@ -43,11 +46,15 @@ SCHEMA_URL = Schemas.V1_37_0.value
 class Telemetry:
     """Passed to every recorder; made once by ``DSPyInstrumentor.instrument``."""
 
-    tracer: Tracer
+    tracer: CallTracer
     logger: Logger
     handler: TelemetryHandler
+    plain: PlainOperations | None
+    """What makes the spans of operations without content, where util-genai need not."""
     metrics: Metrics
     content: Content
+    labels: CallLabels
+    """What metric points tell of where a call comes from."""
     options: Options
 
     @classmethod
@@ -56,17 +63,19 @@ class Telemetry:
         options: Options,
         *,
         redaction: Redaction | None = None,
-        tracer_provider: TracerProvider | None = None,
+        baggage: Baggage | None = None,
+        tracer_provider: CallTracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
         completion_hook: CompletionHook | None = None,
     ) -> Telemetry:
         """Create everything from the given providers, the global ones where there are none."""
+        provider = CallTracerProvider() if tracer_provider is None else tracer_provider
         handler = TelemetryHandler(
-            tracer_provider=tracer_provider,
+            tracer_provider=provider,
             meter_provider=meter_provider,
             logger_provider=SeverityLoggers(logger_provider),
-            completion_hook=completion_hook or load_completion_hook(),
+            completion_hook=completion_hook_of(completion_hook),
             instrumentation_scope_name=SCOPE_NAME,
             instrumentation_scope_version=__version__,
         )
@@ -79,31 +88,14 @@ class Telemetry:
         logger = get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL)
         tell_exceptions_to(logger if options.stack_traces else None)
         meter = get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
+        tracer = provider.get_tracer(SCOPE_NAME, __version__, SCHEMA_URL)
         return cls(
-            tracer=get_tracer(SCOPE_NAME, __version__, tracer_provider, SCHEMA_URL),
+            tracer=tracer,
             logger=logger,
             handler=handler,
+            plain=PlainOperations.of(tracer, handler),
             metrics=Metrics.create(meter),
             content=content,
+            labels=CallLabels(BoundedValues(options.metric_values, METRIC_VALUES), baggage),
             options=options,
         )
-
-
-def usage_attributes(scope: UsageScope) -> dict[str, Any]:
-    """Return the roll-up of a scope as span attributes, none where no language model was called.
-
-    There is no cost where no price at all is known: unknown is not zero.
-    """
-    usage = scope.total()
-    if usage.lm_calls == 0:
-        return {}
-    cost = {} if usage.cost_unknown_calls and not usage.cost else {semconv.DSPY_USAGE_COST: usage.cost}
-    return {
-        semconv.DSPY_USAGE_LM_CALLS: usage.lm_calls,
-        semconv.DSPY_USAGE_INPUT_TOKENS: usage.input_tokens,
-        semconv.DSPY_USAGE_OUTPUT_TOKENS: usage.output_tokens,
-        **cost,
-        semconv.DSPY_USAGE_COST_UNKNOWN_CALLS: usage.cost_unknown_calls,
-        semconv.DSPY_USAGE_CACHE_HITS: usage.cache_hits,
-        semconv.DSPY_USAGE_SAVED_COST: usage.saved_cost,
-    }

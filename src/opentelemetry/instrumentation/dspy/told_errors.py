@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .error_texts.rewriting import text_of
 from .known_errors import KnownError
+from .slots import OwnSlot
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["ToldErrors"]
+    from .context import Call
+
+__all__ = ["TOLD", "ToldErrors", "told_in"]
 
 MAX_TOLD = 8
 """Texts of exceptions that are kept while their outermost call runs."""
@@ -71,6 +74,22 @@ class ToldErrors:
 
     def _known(self, error: BaseException) -> _Told | None:
         return next((told for told in [*self._texts] if told.is_of(error)), None)
+
+
+TOLD: Final = OwnSlot[ToldErrors]("told errors")
+"""What was told inside an outermost call."""
+
+
+def told_in(call: Call) -> ToldErrors | None:
+    """Return what was told inside the outermost call around one, ``None`` where there is no call."""
+    *_, outermost = (None, *call.outwards())
+    if outermost is None:
+        return None
+    told = TOLD.of(outermost)
+    if told is None:
+        told = ToldErrors()
+        TOLD.put(outermost, told)
+    return told
 
 
 @dataclass(frozen=True, slots=True)

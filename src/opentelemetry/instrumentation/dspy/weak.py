@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["WeakIdentityMap"]
 
@@ -17,35 +20,54 @@ class WeakIdentityMap(Generic[Value]):
     ``WeakKeyDictionary``. Objects that cannot be referenced weakly are not kept.
     """
 
-    __slots__ = ("_entries",)
+    __slots__ = ("__weakref__", "_entries", "_owner")
 
     def __init__(self) -> None:
-        self._entries: dict[int, tuple[weakref.ref[object], Value]] = {}
+        self._entries: dict[int, _Entry[Value]] = {}
+        self._owner = weakref.ref(self)
 
     def get(self, key: object) -> Value | None:
         """Return the object's value, ``None`` where it has none."""
-        entry = self._entries.get(id(key))
-        return entry[1] if entry is not None and entry[0]() is key else None
+        try:
+            entry = self._entries[id(key)]
+        except KeyError:
+            return None
+        return entry.value if entry() is key else None
 
     def set(self, key: object, value: Value) -> None:
         """Keep a value for as long as the object lives."""
-        identity, entries = id(key), self._entries
-
-        def forget(reference: weakref.ref[object]) -> None:
-            entry = entries.get(identity)
-            if entry is not None and entry[0] is reference:
-                del entries[identity]
-
+        entry = self._entries.get(id(key))
+        if entry is not None and entry() is key:
+            entry.value = value
+            return
         try:
-            entries[identity] = (weakref.ref(key, forget), value)
+            entry = _Entry(key, _forget)
         except TypeError:
             return
+        entry.value, entry.identity, entry.owner = value, id(key), self._owner
+        self._entries[id(key)] = entry
 
     def drop(self, key: object) -> None:
         """Forget the object's value, if it has one."""
         entry = self._entries.get(id(key))
-        if entry is not None and entry[0]() is key:
+        if entry is not None and entry() is key:
             self._entries.pop(id(key), None)
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class _Entry(weakref.ref[object], Generic[Value]):
+    """A weak reference with the value of the object, which takes itself out of its map when that is gone."""
+
+    __slots__ = ("identity", "owner", "value")
+
+    value: Value
+    identity: int
+    owner: Callable[[], WeakIdentityMap[Value] | None]
+
+
+def _forget(entry: Any) -> None:
+    owner = entry.owner()
+    if owner is not None and owner._entries.get(entry.identity) is entry:
+        del owner._entries[entry.identity]

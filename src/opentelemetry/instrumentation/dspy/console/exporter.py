@@ -4,55 +4,51 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import sys
 import threading
 import weakref
 from collections import deque
-from typing import IO, TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from ..complaints import without_text
 from ..config import console_shows
-from .characters import Characters, characters_for
+from ..notices.log_lines import show_warnings
+from ..wrapping.complaints import without_text
+from .cells import CELLS
 from .folds import View
-from .lines import Line, lines_of, remark, side_by_side
 from .live import LiveLine
-from .missing import carries_content, missing_words
-from .pending import PendingTraces, Piece
-from .progress_bars import beside_progress_bars
-from .runs import is_example_of_run, is_trial, trial_words
+from .notebook import is_interactive
+from .outputs import tell_of_closed_output
+from .pending import PendingTraces
+from .printer import Printer
+from .recent import RecentTraces
+from .runs import is_example_of_run, is_trial
 from .status_line import live_terminal
-
-try:
-    from rich.console import Console
-    from rich.text import Text
-except ImportError:  # The extra `console` is not installed: plain text, in a terminal too.
-    _HAS_RICH = False
-else:
-    _HAS_RICH = True
+from .whole_traces import pieces_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+    from rich.console import Console
 
-__all__ = ["DSPyConsoleSpanExporter", "show_running_calls"]
+__all__ = ["DSPyConsoleSpanExporter", "has_exporters", "show_again", "show_running_calls"]
 
 _LOGGER: Final = logging.getLogger(__name__)
+_KEPT_TRACES: Final = 50
+_KEPT_SPANS: Final = 5_000
 
 
 class DSPyConsoleSpanExporter(SpanExporter):
     """Prints each trace, when its root has ended, as a tree with durations, tokens, cost, cache hits and errors.
 
-    In a terminal the tree is fitted to the width and, if rich is installed, coloured; anywhere else it is
-    plain text. Figures after Σ are sums over all LM calls below a span, those in folded lines included.
-    ``$?`` stands for a price that is not known. A span that ends after its parent was printed is printed then
-    under ``… later in trace``. What still waits for its root at a flush or a shutdown, or when more waits than
-    ``max_pending_traces`` and ``max_pending_spans`` allow, is printed under ``… incomplete trace``. A trace
-    without any DSPy or GenAI span takes one line. An optimizer run is shown as it goes, with a line for each
-    trial; the traces of its examples are not printed.
+    In a terminal the tree is fitted to the width and, if rich is installed, coloured; in a notebook it stands below the
+    cell that called the program; anywhere else it is plain text. Figures after Σ are sums over all calls below a
+    span, those in folded lines included. ``$?`` stands for a price that is not known. A span that ends after its parent
+    was printed is printed then under ``… later in trace``. What still waits for its root at a flush or a shutdown, or
+    when more waits than ``max_pending_traces`` and ``max_pending_spans`` allow, is printed under ``… incomplete
+    trace``. A trace without any DSPy or GenAI span takes one line. An optimizer run is shown as it goes, with a line
+    for each trial; the traces of its examples are not printed.
 
     ``out`` is where to print, by default ``sys.stdout`` as it is at the time of printing; ``console``, a rich
     console, takes its place for whoever wants to decide about width and colours. A parent with more than
@@ -62,6 +58,9 @@ class DSPyConsoleSpanExporter(SpanExporter):
     The examples of an evaluation that passed take one line, unless ``passed`` asks for them; ``content`` prints what
     spans carry of prompts, replies and values below their lines. Without these arguments
     ``OTEL_INSTRUMENTATION_DSPY_CONSOLE`` decides.
+
+    The last ``kept_traces`` can be printed again with ``show_trace``: by default 50, with 5,000 spans at most, in
+    notebooks and interactive Python, and none elsewhere.
 
     Thread-safe. What cannot be written is logged once, and reported as ``SpanExportResult.FAILURE``.
     """
@@ -76,18 +75,19 @@ class DSPyConsoleSpanExporter(SpanExporter):
         max_children: int = 12,
         max_pending_traces: int = 1_000,
         max_pending_spans: int = 10_000,
+        kept_traces: int | None = None,
     ) -> None:
         if min(max_children, max_pending_traces, max_pending_spans) < 1:
             raise ValueError("max_children, max_pending_traces and max_pending_spans must be at least 1")
-        self._out = out
-        self._console = console
+        show_warnings()
         shows = console_shows()
-        self._view = View(
+        view = View(
             max_children=max_children,
             content="content" in shows if content is None else content,
             passed="all" in shows if passed is None else passed,
         )
-        self._told_of_content = not self._view.content
+        self._printer = Printer(out, console, view, may_hide_content=content is None)
+        self._kept_traces = kept_traces
         self._max_pending_traces = max_pending_traces
         self._max_pending_spans = max_pending_spans
         self._shut_down = False
@@ -106,8 +106,15 @@ class DSPyConsoleSpanExporter(SpanExporter):
         self._lock = threading.RLock()
         self._inbox: deque[ReadableSpan] = deque()
         self._pending = PendingTraces(max_traces=self._max_pending_traces, max_spans=self._max_pending_spans)
+        self._recent = RecentTraces(
+            max_traces=_KEPT_TRACES if self._kept_traces is None else self._kept_traces, max_spans=_KEPT_SPANS
+        )
         self._printing = False
         self._flush_asked = False
+
+    @property
+    def _keeps(self) -> bool:
+        return is_interactive() if self._kept_traces is None else self._kept_traces > 0
 
     def show_running_calls(self, tracer_provider: TracerProvider) -> None:
         """Show a line for calls of this provider's that take longer than a second, while they run.
@@ -115,10 +122,12 @@ class DSPyConsoleSpanExporter(SpanExporter):
         It is there in a terminal only, with rich, and never while a progress bar of tqdm is. ``instrument()`` asks for
         it with the provider that it uses, for each exporter that there is by then.
         """
-        if tracer_provider in self._watched or live_terminal(self._stream()) is None:
+        if self._printer.is_in_notebook:
+            CELLS.watch(tracer_provider)
+        if tracer_provider in self._watched or live_terminal(self._printer.stream) is None:
             return
         if self._live is None:
-            self._live = LiveLine(self._stream)
+            self._live = LiveLine(lambda: self._printer.stream)
         tracer_provider.add_span_processor(self._live)
         self._watched.add(tracer_provider)
 
@@ -156,7 +165,9 @@ class DSPyConsoleSpanExporter(SpanExporter):
                 try:
                     self._print_inbox()
                 except Exception as error:
-                    if not self._failed:
+                    if self._printer.stream is None:
+                        tell_of_closed_output()
+                    elif not self._failed:
                         exception = without_text(error)
                         _LOGGER.warning("dspy_console could not print, and will not say so again", exc_info=exception)
                     self._failed = True
@@ -172,58 +183,26 @@ class DSPyConsoleSpanExporter(SpanExporter):
         while self._inbox:
             span = self._inbox.popleft()
             self._pending.add(span)
+            if self._keeps:
+                self._recent.add(span)
             if is_trial(span):
                 trials.append(span)
         pieces = self._pending.take_all() if flush else self._pending.take_ready()
         pieces = [piece for piece in pieces if not is_example_of_run(piece)]
         if pieces or trials:
-            self._write(pieces, trials)
+            self._printer.print(pieces, trials)
 
-    def _stream(self) -> Any:
-        if self._console is not None:
-            return self._console.file
-        return self._out if self._out is not None else sys.stdout
-
-    def _write(self, pieces: list[Piece], trials: list[ReadableSpan]) -> None:
-        console = self._console
-        stream: IO[str] = self._stream()
-        width: int | None
-        if console is not None:
-            width = console.width
-        else:
-            width = shutil.get_terminal_size().columns if _is_terminal(stream) else None
-            console = Console(file=stream) if _HAS_RICH else None
-        lines = self._lines_of(pieces, trials, stream, width)
-        with beside_progress_bars(stream):
-            if console is not None and console.is_terminal:
-                # The lines fit already; rich must neither wrap nor colour them by what it sees in them.
-                text = Text("\n").join(Text.assemble(*line) for line in lines)
-                console.print(text, soft_wrap=True, highlight=False)
+    def show_again(self, trace_id: int, *, content: bool | None = None) -> bool:
+        """Print a trace that was kept once more; return whether it is known, though it may be too large to be kept."""
+        with self._lock:
+            if not self._recent.has(trace_id):
+                return False
+            spans = self._recent.spans_of(trace_id)
+            if spans:
+                self._printer.print_again(pieces_of(spans), content=content)
             else:
-                stream.write("".join("".join(part.text for part in line) + "\n" for line in lines))
-            stream.flush()
-
-    def _lines_of(
-        self, pieces: list[Piece], trials: list[ReadableSpan], stream: IO[str], width: int | None
-    ) -> list[Line]:
-        characters = characters_for(getattr(stream, "encoding", None) or "utf-8")
-        lines: list[Line] = []
-        for trial in trials:
-            lines.extend(side_by_side(trial_words(trial), characters=characters, width=width))
-        for piece in pieces:
-            of_piece = lines_of(piece, characters=characters, width=width, view=self._view)
-            lines.extend(of_piece)
-            lines.extend(self._words_of_missing_content(piece, characters, width))
-            if len(of_piece) > 1:
-                lines.append([])  # A line of air below a tree; one-line traces stand close together.
-        return lines
-
-    def _words_of_missing_content(self, piece: Piece, characters: Characters, width: int | None) -> list[Line]:
-        carries = None if self._told_of_content else carries_content(piece)
-        if carries is None:
-            return []
-        self._told_of_content = True
-        return [] if carries else remark(missing_words(), "yellow", characters=characters, width=width)
+                self._printer.stream.write(f"Trace {trace_id:032x} has too many spans to be kept and shown again.\n")
+            return True
 
 
 def show_running_calls(tracer_provider: Any) -> None:
@@ -237,10 +216,14 @@ def show_running_calls(tracer_provider: Any) -> None:
         _LOGGER.warning("dspy_console cannot show the calls that run", exc_info=without_text(error))
 
 
+def has_exporters() -> bool:
+    """Whether there is any exporter of this kind."""
+    return len(_exporters) > 0
+
+
+def show_again(trace_id: int, *, content: bool | None = None) -> bool:
+    """Print a trace once more, by the first exporter that knows it; return whether one does."""
+    return any(exporter.show_again(trace_id, content=content) for exporter in list(_exporters))
+
+
 _exporters: weakref.WeakSet[DSPyConsoleSpanExporter] = weakref.WeakSet()
-
-
-def _is_terminal(stream: IO[str]) -> bool:
-    # What an application puts in place of `sys.stdout` often has `write` and `flush` only.
-    isatty = getattr(stream, "isatty", None)
-    return isatty is not None and bool(isatty())

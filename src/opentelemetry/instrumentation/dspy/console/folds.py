@@ -15,12 +15,14 @@ class View:
     """What of a tree is shown.
 
     A parent shows at most ``max_children`` children. ``content`` is for prompts, replies and values, ``passed`` for
-    all examples of an evaluation, those that passed too.
+    all examples of an evaluation, those that passed too, and ``times`` for durations and trace ids, which are others in
+    each run.
     """
 
     max_children: int = 12
     content: bool = False
     passed: bool = False
+    times: bool = True
 
 
 @dataclass(slots=True)

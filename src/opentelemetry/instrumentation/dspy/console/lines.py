@@ -49,11 +49,11 @@ def lines_of(piece: Piece, *, characters: Characters, width: int | None, view: V
     for root in piece.roots:
         summary.add(root.summary)
     if not summary.genai_spans:
-        return [line for root in piece.roots for line in _flow(_compact(piece, root), characters, width)]
+        return [line for root in piece.roots for line in _flow(_compact(piece, root, view), characters, width)]
     complete = piece.kind == "complete"
     rows = rows_of(piece.roots, view, under_header=not complete)
     table = _table(rows, characters, width)
-    words = _flow(_total(piece, summary) if complete else _header(piece, summary), characters, width)
+    words = _flow(_total(piece, summary, view) if complete else _header(piece, summary), characters, width)
     return [*table, *words] if complete else [*words, *table]
 
 
@@ -68,11 +68,13 @@ def remark(text: str, style: str, *, characters: Characters, width: int | None) 
     return [[Part(line, style)] for line in (wrapped(text, width) if width is not None else [text])]
 
 
-def _total(piece: Piece, summary: Summary) -> list[Part]:
-    parts = [Part("total", "dim"), *total_words(summary), Part(duration_words(piece.roots[0].duration))]
+def _total(piece: Piece, summary: Summary, view: View) -> list[Part]:
+    parts = [Part("total", "dim"), *total_words(summary)]
+    if view.times:
+        parts.append(Part(duration_words(piece.roots[0].duration)))
     if piece.waiting:
         parts.append(Part(f"{count_words(piece.waiting, 'span')} to come when their parent ends", "yellow"))
-    return [*parts, _trace_part(piece)]
+    return [*parts, *_trace_parts(piece, view)]
 
 
 def _header(piece: Piece, summary: Summary) -> list[Part]:
@@ -80,21 +82,21 @@ def _header(piece: Piece, summary: Summary) -> list[Part]:
     return [Part(f"{kind} {format_trace_id(piece.trace_id)}", "yellow"), *total_words(summary)]
 
 
-def _compact(piece: Piece, root: Node) -> list[Part]:
+def _compact(piece: Piece, root: Node, view: View) -> list[Part]:
     kind = "" if piece.kind == "complete" else f"… {piece.kind}: "
     parts = [
         Part(f"{kind}{tidy(root.span.name)}", "red" if root.error else ""),
-        Part(duration_words(root.duration)),
+        *([Part(duration_words(root.duration))] if view.times else []),
         Part(count_words(root.summary.spans, "span")),
         *total_words(root.summary),
     ]
     if root.error is not None:
         parts.append(Part(error_words(root.error, with_message=True, survived=False), "red"))
-    return [*parts, _trace_part(piece)]
+    return [*parts, *_trace_parts(piece, view)]
 
 
-def _trace_part(piece: Piece) -> Part:
-    return Part(f"trace {format_trace_id(piece.trace_id)}", "dim")
+def _trace_parts(piece: Piece, view: View) -> list[Part]:
+    return [Part(f"trace {format_trace_id(piece.trace_id)}", "dim")] if view.times else []
 
 
 def _table(rows: list[Row], characters: Characters, width: int | None) -> list[Line]:

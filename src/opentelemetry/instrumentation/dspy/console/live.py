@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from ..complaints import without_text
+from ..wrapping.complaints import without_text
 from .running import RunningCalls
 from .status_line import StatusLine, live_terminal
 

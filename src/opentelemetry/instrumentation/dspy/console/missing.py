@@ -1,4 +1,4 @@
-"""Content that was asked for and that no span carries: said once, with what to do about it."""
+"""Content that one side asks for and the other does not: said once, with what to do about it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.util.genai.environment_variables import OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
 
 from ..config import CONSOLE
+from ..notices.lines import is_told, tell
 from .contents import has_content
 from .tree import is_lm_call
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from .pending import Piece
     from .tree import Node
 
-__all__ = ["carries_content", "missing_words"]
+__all__ = ["carries_content", "missing_words", "tell_of_hidden_content"]
+
+_HIDDEN = "content is not printed"
 
 
 def carries_content(piece: Piece) -> bool | None:
@@ -36,6 +39,19 @@ def _nodes(piece: Piece) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting.extend(node.children)
+
+
+def tell_of_hidden_content(piece: Piece) -> None:
+    """Tell, on standard error, that spans carry prompts and replies which nobody has asked to be printed.
+
+    Whoever has set the option, to ``tree`` for instance, or an argument of the exporter, has said what to print.
+    """
+    if not is_told(_HIDDEN) and not os.environ.get(CONSOLE, "").strip() and carries_content(piece):
+        tell(
+            _HIDDEN,
+            f"prompts and replies are recorded, and dspy_console prints none of them. Set {CONSOLE}=content to see "
+            f"them, or {CONSOLE}=tree to be told no more.",
+        )
 
 
 def missing_words() -> str:

@@ -22,7 +22,7 @@ from ..semconv import (
 from .contents import Said, content_of, is_module
 from .examples import is_example
 from .folds import Fold, branches_of, fold
-from .tree import Node, Summary, attributes_of, is_lm_call, number_of
+from .tree import Node, Summary, attributes_of, is_embedding, is_lm_call, number_of
 from .words import Part, cost_words, duration_words, error_words, note_words, tidy
 
 if TYPE_CHECKING:
@@ -98,13 +98,15 @@ def rows_of(roots: list[Node], view: View, *, under_header: bool) -> list[Row]:
         if isinstance(node, Node):
             branches = branches_of(node, view)
             row = _span_row(place, node, has_branches=bool(branches))
+            if not view.times:
+                row.duration = ""
             if view.content:
                 row.contents = content_of(node, in_module=place.in_module, example=place.example)
             rows.append(row)
             below = _hang(branches, place, _path_of(node) or place.path, survived=node.error is None)
             waiting.extend(reversed(below))
         elif isinstance(node, Fold):
-            rows.append(_fold_row(place, node))
+            rows.append(_fold_row(place, node, times=view.times))
         elif node is not None:
             rows.append(_summary_row(place, f"… {count_words(node.spans, 'span')} printed above", node))
     return rows
@@ -183,7 +185,10 @@ def _put_figures(row: Row, node: Node) -> None:
     tokens_out: float = usage.output_tokens
     if is_lm_call(node.span):
         row.cost = cost_words(usage) if node.error is None or usage.cost > 0 else ""
-    elif usage.lm_calls:
+    elif is_embedding(node.span):
+        row.cost = cost_words(usage)
+        tokens_in += usage.embedding_tokens
+    elif usage.lm_calls or usage.embedding_tokens or usage.cost_unknown_calls:
         _put_rolled_up(row, node.summary)
         return
     else:
@@ -194,12 +199,14 @@ def _put_figures(row: Row, node: Node) -> None:
 
 
 def _put_rolled_up(row: Row, summary: Summary) -> None:
+    """Put the sums over what is below; what was embedded is among what went in, as in the rows below."""
     usage = summary.usage
     row.is_rolled_up = True
     row.cost = cost_words(usage)
     row.calls = usage.lm_calls
-    if usage.input_tokens or usage.output_tokens:
-        row.tokens_in, row.tokens_out = f"{usage.input_tokens:,}", f"{usage.output_tokens:,}"
+    if usage.tokens:
+        row.tokens_in = f"{usage.input_tokens + usage.embedding_tokens:,}"
+        row.tokens_out = f"{usage.output_tokens:,}"
 
 
 def _summary_row(place: _Place, words: str, summary: Summary) -> Row:
@@ -216,7 +223,7 @@ def _counted(summary: Summary) -> Iterator[Part]:
         yield Part(count_words(summary.errors, "error"), "red")
 
 
-def _fold_row(place: _Place, folded: Fold) -> Row:
+def _fold_row(place: _Place, folded: Fold, *, times: bool) -> Row:
     summary = Summary()
     for node in folded.nodes:
         summary.add(node.summary)
@@ -228,5 +235,6 @@ def _fold_row(place: _Place, folded: Fold) -> Row:
     shortest = duration_words(min(node.duration for node in folded.nodes))
     longest = duration_words(max(node.duration for node in folded.nodes))
     words = longest if shortest == longest else f"{shortest} to {longest}"
-    row.notes.insert(0, Part(f"{words} each", "dim"))
+    if times:
+        row.notes.insert(0, Part(f"{words} each", "dim"))
     return row

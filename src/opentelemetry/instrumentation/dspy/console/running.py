@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ..amounts import count_words
-from ..usage import Usage
+from ..usage_sums import Usage
+from .outlooks import Outlook, outlook_of
 from .status_parts import StatusPart
-from .tree import context_of, is_lm_call, lm_usage
+from .tree import call_usage, context_of
 from .words import cost_words, duration_words, tidy
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _NANOSECONDS: Final = 1_000_000_000
 _COUNTED: Final = {"optimize_trial": "trial", "evaluate_example": "example"}
 """Spans that are counted when they have ended, and in which words."""
 
-_INNER, _BESIDE, _CALLS, _DONE, _COST, _OUTER = range(6)
+_RATE, _INNER, _BESIDE, _CALLS, _LEFT, _DONE, _EXPECTED, _COST, _OUTER = range(9)
 """What goes first where the terminal is narrow, and what stays to the end."""
 _NARROWEST_INNER: Final = 12
 _NARROWEST_OUTER: Final = 16
@@ -36,6 +37,13 @@ class _Call:
     open: dict[int, tuple[str, float]]
     usage: Usage = field(default_factory=Usage)
     done: dict[str, int] = field(default_factory=dict)
+    outlooks: dict[int, Outlook] = field(default_factory=dict)
+    """Of open evaluations and optimizer runs, by the id of the span."""
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """The outermost of which something can be said."""
+        return next((each for each in self.outlooks.values() if each.total is not None), None)
 
     @property
     def since(self) -> float:
@@ -53,13 +61,15 @@ class RunningCalls:
     def begin(self, span: ReadableSpan) -> None:
         """Take a span that begins."""
         context = context_of(span)
-        opened = (span.name, time.monotonic())
+        opened, outlook = (span.name, time.monotonic()), outlook_of(span)
         with self._lock:
             call = self._calls.get(context.trace_id)
             if call is None:
-                self._calls[context.trace_id] = _Call({context.span_id: opened})
+                self._calls[context.trace_id] = call = _Call({context.span_id: opened})
             else:
                 call.open[context.span_id] = opened
+            if outlook is not None:
+                call.outlooks[context.span_id] = outlook
 
     def end(self, span: ReadableSpan) -> None:
         """Take a span that ends."""
@@ -71,9 +81,14 @@ class RunningCalls:
             if not call.open:
                 del self._calls[context.trace_id]
                 return
-            if is_lm_call(span):
-                call.usage.add(lm_usage(span))
+            used = call_usage(span)
+            if used is not None:
+                call.usage.add(used)
+            call.outlooks.pop(context.span_id, None)
             if span.name in _COUNTED:
+                around = call.outlooks.get(span.parent.span_id) if span.parent is not None else None
+                if around is not None:
+                    around.take(span)
                 call.done[span.name] = call.done.get(span.name, 0) + 1
 
     def count(self, seconds: float = 0.0) -> int:
@@ -98,7 +113,14 @@ class RunningCalls:
             )
             if call.usage.lm_calls:
                 parts.append(StatusPart(count_words(call.usage.lm_calls, "LM call"), _CALLS))
+            if call.usage.is_used:
                 parts.append(StatusPart(cost_words(call.usage), _COST, "yellow"))
+            outlook = call.outlook
+            if outlook is not None:
+                ranks = (_RATE, "yellow"), (_EXPECTED, "yellow"), (_LEFT, "")
+                begun = sum(name in _COUNTED for name, _ in spans)
+                words = zip(outlook.words(call.usage.cost, begun), ranks, strict=True)
+                parts.extend(StatusPart(text, rank, style) for text, (rank, style) in words)
             others = len(self._calls) - 1
         if others:
             parts.append(StatusPart(f"{count_words(others, 'call')} beside it", _BESIDE))

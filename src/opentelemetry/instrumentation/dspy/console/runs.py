@@ -9,7 +9,10 @@ from ..semconv import (
     DSPY_EXAMPLE_INDEX,
     DSPY_OPTIMIZER_BEST_SCORE,
     DSPY_OPTIMIZER_COST,
+    DSPY_OPTIMIZER_METRIC_CALLS,
+    DSPY_OPTIMIZER_METRIC_CALLS_REMAINING,
     DSPY_OPTIMIZER_NAME,
+    DSPY_OPTIMIZER_PLANNED_TRIALS,
     DSPY_OPTIMIZER_RUN_ID,
     DSPY_OPTIMIZER_TRIAL,
     DSPY_OPTIMIZER_TRIAL_ACCEPTED,
@@ -20,6 +23,8 @@ from .tree import attributes_of, build_tree, number_of
 from .words import Part, duration_words, error_words, tidy, total_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opentelemetry.sdk.trace import ReadableSpan
 
     from .pending import Piece
@@ -42,6 +47,20 @@ def is_example_of_run(piece: Piece) -> bool:
     return DSPY_OPTIMIZER_RUN_ID in found and DSPY_EXAMPLE_INDEX in found
 
 
+def _expected(span: ReadableSpan, cost: float) -> Iterator[Part]:
+    """Give out what the whole run will have cost, if what is left costs as much as what is done."""
+    used, left = number_of(span, DSPY_OPTIMIZER_METRIC_CALLS), number_of(span, DSPY_OPTIMIZER_METRIC_CALLS_REMAINING)
+    trial, planned = number_of(span, DSPY_OPTIMIZER_TRIAL), number_of(span, DSPY_OPTIMIZER_PLANNED_TRIALS)
+    if used and left is not None:
+        done, total = used, used + left
+    elif trial is not None and planned is not None:
+        done, total = trial + 1, planned
+    else:
+        return
+    if cost and done < total:
+        yield Part(f"about {money_words(cost * total / done)} in all", "yellow")
+
+
 def trial_words(span: ReadableSpan) -> list[Part]:
     """Return a trial in the words of one line: what it scored, the best so far, what it cost and the run so far."""
     attributes = attributes_of(span)
@@ -60,6 +79,7 @@ def trial_words(span: ReadableSpan) -> list[Part]:
     cost = number_of(span, DSPY_OPTIMIZER_COST)
     if cost is not None:
         words.append(Part(f"{money_words(cost)} so far", "yellow"))
+        words.extend(_expected(span, cost))
     words.append(Part(duration_words(node.duration)))
     if node.error is not None:
         words.append(Part(error_words(node.error, with_message=True, survived=False), "red"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
     GEN_AI_OPERATION_NAME,
+    GEN_AI_RESPONSE_MODEL,
     GEN_AI_USAGE_INPUT_TOKENS,
     GEN_AI_USAGE_OUTPUT_TOKENS,
     GenAiOperationNameValues,
@@ -22,6 +23,8 @@ from ..semconv import (
     DSPY_USAGE_CACHE_HITS,
     DSPY_USAGE_COST,
     DSPY_USAGE_COST_UNKNOWN_CALLS,
+    DSPY_USAGE_EMBEDDING_CALLS,
+    DSPY_USAGE_EMBEDDING_TOKENS,
     DSPY_USAGE_INPUT_TOKENS,
     DSPY_USAGE_LM_CALLS,
     DSPY_USAGE_OUTPUT_TOKENS,
@@ -29,7 +32,7 @@ from ..semconv import (
     GEN_AI_USAGE_COST_AMOUNT,
     GEN_AI_USAGE_COST_CURRENCY,
 )
-from ..usage import Usage
+from ..usage_sums import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +46,9 @@ __all__ = [
     "Summary",
     "attributes_of",
     "build_tree",
+    "call_usage",
     "context_of",
+    "is_embedding",
     "is_lm_call",
     "lm_usage",
     "number_of",
@@ -136,6 +141,11 @@ def is_lm_call(span: ReadableSpan) -> bool:
     return attributes_of(span).get(GEN_AI_OPERATION_NAME) in _LM_OPERATIONS
 
 
+def is_embedding(span: ReadableSpan) -> bool:
+    """Whether the span is one call of an embedder, from this or from another GenAI instrumentation."""
+    return attributes_of(span).get(GEN_AI_OPERATION_NAME) == GenAiOperationNameValues.EMBEDDINGS.value
+
+
 def build_tree(head: ReadableSpan, children_of: dict[int, list[ReadableSpan]], above: dict[int, Summary]) -> list[Node]:
     """Take ``head`` and all that is below it out of the two tables; return the nodes, the head's first.
 
@@ -179,6 +189,8 @@ def _usage_of(span: ReadableSpan, below: Usage) -> Usage:
     The roll-up knows calls in linked traces and calls that were not sampled; the children know a call that
     ended after its parent did. Neither ever counts too much, so the larger number is the better one.
     """
+    if is_embedding(span):
+        return _at_least(below, _embedding_usage(span))
     if not is_lm_call(span):
         return _at_least(below, _rolled_up(span))
     own = lm_usage(span)
@@ -196,13 +208,41 @@ def lm_usage(span: ReadableSpan) -> Usage:
         return usage
     usage.input_tokens = int(number_of(span, GEN_AI_USAGE_INPUT_TOKENS) or 0)
     usage.output_tokens = int(number_of(span, GEN_AI_USAGE_OUTPUT_TOKENS) or 0)
-    cost = number_of(span, GEN_AI_USAGE_COST_AMOUNT)
-    # A price in another currency is not added up with dollars: as far as the sum goes it is not known.
-    if cost is not None and attributes_of(span).get(GEN_AI_USAGE_COST_CURRENCY, "USD") == "USD":
+    cost = _dollars(span)
+    if cost is not None:
         usage.cost = cost
     elif span.status.status_code is not StatusCode.ERROR:
         usage.cost_unknown_calls = 1
     return usage
+
+
+def _embedding_usage(span: ReadableSpan) -> Usage:
+    """Return what one call of an embedder used and cost; a function that tells of no reply takes no price."""
+    tokens, cost = int(number_of(span, GEN_AI_USAGE_INPUT_TOKENS) or 0), _dollars(span)
+    is_answered = tokens > 0 or cost is not None or GEN_AI_RESPONSE_MODEL in attributes_of(span)
+    is_stopped = attributes_of(span).get(ERROR_TYPE) == _STOPPED
+    if attributes_of(span).get(DSPY_CACHE_HIT) is True or (is_stopped and not is_answered):
+        return Usage()
+    return Usage(
+        embedding_calls=1,
+        embedding_tokens=tokens,
+        cost=cost or 0.0,
+        cost_unknown_calls=int(is_answered and cost is None),
+    )
+
+
+_STOPPED: Final = "opentelemetry.instrumentation.dspy.BudgetStop"
+
+
+def call_usage(span: ReadableSpan) -> Usage | None:
+    """Return what one call of a language model or an embedder used and cost, ``None`` for any other span."""
+    return lm_usage(span) if is_lm_call(span) else _embedding_usage(span) if is_embedding(span) else None
+
+
+def _dollars(span: ReadableSpan) -> float | None:
+    """Return the price of a call; one in another currency is not known, as far as a sum of dollars goes."""
+    currency = attributes_of(span).get(GEN_AI_USAGE_COST_CURRENCY, "USD")
+    return number_of(span, GEN_AI_USAGE_COST_AMOUNT) if currency == "USD" else None
 
 
 def _rolled_up(span: ReadableSpan) -> Usage:
@@ -214,6 +254,8 @@ def _rolled_up(span: ReadableSpan) -> Usage:
         cost_unknown_calls=int(number_of(span, DSPY_USAGE_COST_UNKNOWN_CALLS) or 0),
         cache_hits=int(number_of(span, DSPY_USAGE_CACHE_HITS) or 0),
         saved_cost=number_of(span, DSPY_USAGE_SAVED_COST) or 0.0,
+        embedding_calls=int(number_of(span, DSPY_USAGE_EMBEDDING_CALLS) or 0),
+        embedding_tokens=int(number_of(span, DSPY_USAGE_EMBEDDING_TOKENS) or 0),
     )
 
 
@@ -226,6 +268,8 @@ def _at_least(one: Usage, other: Usage) -> Usage:
         cost_unknown_calls=max(one.cost_unknown_calls, other.cost_unknown_calls),
         cache_hits=max(one.cache_hits, other.cache_hits),
         saved_cost=max(one.saved_cost, other.saved_cost),
+        embedding_calls=max(one.embedding_calls, other.embedding_calls),
+        embedding_tokens=max(one.embedding_tokens, other.embedding_tokens),
     )
 
 

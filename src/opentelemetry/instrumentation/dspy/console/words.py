@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from ..usage import Usage
+    from ..usage_sums import Usage
 
 __all__ = [
     "Part",
@@ -97,7 +97,7 @@ def cost_words(usage: Usage) -> str:
 
 
 def _tokens_were_used(usage: Usage) -> bool:
-    return usage.input_tokens > 0 or usage.output_tokens > 0
+    return usage.tokens > 0
 
 
 def error_words(error: SpanError, *, with_message: bool, survived: bool) -> str:
@@ -151,8 +151,10 @@ def total_words(summary: Summary) -> list[Part]:
     parts = []
     if usage.lm_calls:
         parts.append(Part(count_words(usage.lm_calls, "LM call"), "bold"))
-    if _tokens_were_used(usage):
+    if usage.input_tokens or usage.output_tokens:
         parts.append(Part(f"{usage.input_tokens:,} → {usage.output_tokens:,} tokens"))
+    if usage.embedding_tokens:
+        parts.append(Part(f"{count_words(usage.embedding_tokens, 'token')} embedded"))
     if usage.cost > 0 or (_tokens_were_used(usage) and not usage.cost_unknown_calls):
         parts.append(Part(money_words(usage.cost), "bold yellow"))
     if usage.cost_unknown_calls:

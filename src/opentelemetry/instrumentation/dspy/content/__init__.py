@@ -73,15 +73,13 @@ class Content:
 
     def of_language_model_span(self) -> Content:
         """Return the content of the span of one language model call, which has so many characters of its own."""
-        return self._of_span(captured=self._captured)
+        return self._of_span(captured=True) if self._captured else self
 
     def of_span(self) -> Content:
         """Return the content of one other span, if such spans are to have any."""
-        return self._of_span(captured=self._captured and self._on_all_spans)
+        return self._of_span(captured=self._on_all_spans) if self._captured else self
 
     def _of_span(self, *, captured: bool) -> Content:
-        if not self._captured:
-            return self
         content = copy.copy(self)
         content._captured = captured
         content._budget = Budget.of(self._span_max_length)

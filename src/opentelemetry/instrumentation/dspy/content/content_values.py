@@ -16,6 +16,7 @@ from uuid import UUID
 
 from ..reading import is_kind, is_mapping
 from ..secrets import SECRET, is_secret_name
+from ..written_values import is_soon_written
 from .budgets import ITEM
 from .media import reference_of_bytes, reference_of_data_url
 
@@ -81,10 +82,13 @@ class PlainValues:
             return self.text(value)
         if isinstance(value, Enum):
             return self.of(value.value, depth)
-        if isinstance(value, int):
-            return int(value) if -MAX_INTEGER <= value < MAX_INTEGER else self.text(str(value))
-        if isinstance(value, float):
-            return float(value) if math.isfinite(value) else str(float(value))
+        # What the number is, whatever a class of the application's says that it is.
+        if is_kind(value, int):
+            number = int.__int__(value)
+            return number if -MAX_INTEGER <= number < MAX_INTEGER else self.text(str(number))
+        if is_kind(value, float):
+            real = float.__float__(value)
+            return real if math.isfinite(real) else str(real)
         if self.budget is not None and self.budget.is_spent and is_kind(value, bytes, bytearray, memoryview):
             return f"… [{len(value)} more bytes]"
         if isinstance(value, (bytes, bytearray, memoryview)):
@@ -100,7 +104,8 @@ class PlainValues:
         is_list = isinstance(value, (list, tuple, set, frozenset))
         if fields is None and not is_list:
             is_spent = self.budget is not None and self.budget.is_spent
-            return f"… [{type(value).__name__}]" if is_spent else self.text(repr(value))
+            is_untold = is_spent or not is_soon_written(value)
+            return f"… [{type(value).__name__}]" if is_untold else self.text(repr(value))
         if depth >= MAX_DEPTH or id(value) in self._open:
             return f"… [{type(value).__name__}]"
         self._open.add(id(value))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..reading import read
+from ..slots import OwnSlot
 from .fields import fields_of
 
 if TYPE_CHECKING:
     from . import Content
 
-__all__ = ["FoundDocument", "RetrievalCall", "documents_of", "recorded_documents"]
+__all__ = ["RETRIEVAL", "FoundDocument", "RetrievalCall", "documents_of", "recorded_documents"]
+
+MAX_DOCUMENTS = 1_000
+"""Documents of one result that are looked at."""
 
 _TEXTS = ("long_text", "text", "content", "page_content")
 _IDENTIFIERS = ("pid", "id", "doc_id", "document_id", "_id")
@@ -32,6 +37,16 @@ class FoundDocument:
     """What else the retriever told of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundDocuments:
+    """The documents of a retriever's result."""
+
+    first: list[FoundDocument]
+    """As many of them as are looked at."""
+    count: int
+    """How many there are; lists in the list behind them count as one each."""
+
+
 @dataclass(slots=True)
 class RetrievalCall:
     """A search under way that another retriever carries out: that one tells here what it found."""
@@ -45,7 +60,11 @@ class RetrievalCall:
         return next((found for found in self.found if found.text == document.text), document)
 
 
-def documents_of(result: Any) -> list[FoundDocument] | None:
+RETRIEVAL: Final = OwnSlot[RetrievalCall]("retrieval")
+"""Where a call hands the search on to another retriever."""
+
+
+def documents_of(result: Any) -> FoundDocuments | None:
     """Return the documents of a result: a prediction of passages, or a list of passages in any of DSPy's shapes.
 
     ``None`` where there is nothing to look into: what is found can be taken from an iterator only once, and that is
@@ -57,11 +76,15 @@ def documents_of(result: Any) -> list[FoundDocument] | None:
     if columns is not None:
         return columns
     if isinstance(result, (str, Mapping)) or not isinstance(result, Collection):
-        return [_document(result)]
-    documents: list[FoundDocument] = []
-    for item in result:
-        documents.extend(_columns(item) or [_document(item)])
-    return documents
+        return FoundDocuments([_document(result)], 1)
+    documents, count, left = list[FoundDocument](), 0, len(result)
+    for item in islice(result, MAX_DOCUMENTS):
+        found = _columns(item) or FoundDocuments([_document(item)], 1)
+        documents += found.first
+        count, left = count + found.count, left - 1
+        if len(documents) >= MAX_DOCUMENTS:
+            break
+    return FoundDocuments(documents[:MAX_DOCUMENTS], count + max(0, left))
 
 
 def recorded_documents(content: Content, documents: Iterable[FoundDocument]) -> list[Mapping[str, object]]:
@@ -82,7 +105,7 @@ def recorded_documents(content: Content, documents: Iterable[FoundDocument]) -> 
     return recorded
 
 
-def _columns(result: Any) -> list[FoundDocument] | None:
+def _columns(result: Any) -> FoundDocuments | None:
     """Return the documents of a prediction, which has their texts, ids and scores in lists beside each other."""
     store = read(result, "_store")
     if not isinstance(store, Mapping):
@@ -91,14 +114,16 @@ def _columns(result: Any) -> list[FoundDocument] | None:
     identifiers = _first_list(store, *_IDENTIFIER_COLUMNS) or []
     scores = _first_list(store, "scores", "score")
     if scores is None:
-        scores = [_member(extra, "score") for extra in _first_list(store, "extra_columns") or ()]
+        extras = _first_list(store, "extra_columns") or ()
+        scores = [_member(extra, "score") for extra in extras[:MAX_DOCUMENTS]]
     # What else stands in lists beside the texts belongs to them: addresses, titles, metadata.
     known = {*_TEXT_COLUMNS, *_IDENTIFIER_COLUMNS, "scores", "score"}
     beside = {name: value for name, value in store.items() if name not in known and _is_list(value, len(texts))}
-    return [
+    first = [
         _with_metadata(text, _at(identifiers, index), _at(scores, index), _row(beside, index))
-        for index, text in enumerate(texts)
+        for index, text in enumerate(texts[:MAX_DOCUMENTS])
     ]
+    return FoundDocuments(first, len(texts))
 
 
 def _row(columns: Mapping[str, Sequence[Any]], index: int) -> dict[str, Any]:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
 from ..language_models.reply_values import member
 
 __all__ = ["fields_of", "first_text", "is_kind", "is_mapping", "says_nothing"]
+
+MAX_FIELDS = 10_000
+"""Named values that are looked at of one mapping: more than are recorded of any, and some have no end."""
+
+MAX_EMPTY = 1_000
+"""Values inside of each other that may be empty; what has more of them says something."""
 
 
 def is_kind(value: object, *kinds: type) -> bool:
@@ -32,7 +39,7 @@ def fields_of(value: Any) -> dict[str, Any] | None:
     """
     if is_mapping(value):
         # Keys that are no names are kept in the text that stands for the rest.
-        return {str(name): item for name, item in value.items() if not says_nothing(item)}
+        return {str(name): item for name, item in islice(value.items(), MAX_FIELDS) if not says_nothing(item)}
     if is_kind(value, type):
         return None
     names = _names_of(value)
@@ -63,8 +70,22 @@ def first_text(fields: Any, *names: str) -> str | None:
 
 def says_nothing(value: Any) -> bool:
     """Return whether a value is absent or empty, so that there is nothing to lose."""
-    if value is None:
-        return True
-    if is_kind(value, list, tuple):
-        return all(says_nothing(item) for item in value)
-    return is_kind(value, str, bytes, dict) and len(value) == 0
+    if not is_kind(value, list, tuple):
+        return _is_empty(value)
+    # A stack, not a recursion: lists may contain each other.
+    waiting, left = [value], MAX_EMPTY
+    while waiting:
+        items = waiting.pop()
+        left -= len(items)
+        if left < 0:
+            return False
+        for item in items:
+            if is_kind(item, list, tuple):
+                waiting.append(item)
+            elif not _is_empty(item):
+                return False
+    return True
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (is_kind(value, str, bytes, dict) and len(value) == 0)

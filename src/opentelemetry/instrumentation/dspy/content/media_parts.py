@@ -44,7 +44,7 @@ def medium(content: Content, block: Mapping[str, Any], kind: ContentKind) -> lis
     """Return the part that stands for a block of media, and the texts that come with it; ``None`` if there is none."""
     inner = next((fields for name in _SOURCES if (fields := fields_of(block.get(name))) is not None), None)
     source = block if inner is None else inner
-    modality = _modality(str(block.get("type")), first_text(source, *_TYPES) or first_text(block, *_TYPES))
+    modality = _modality(first_text(block, "type") or "", first_text(source, *_TYPES) or first_text(block, *_TYPES))
     found = _content_of_source(content, source, kind) or _reference(content, source, block, modality, kind)
     if found is None:
         return None

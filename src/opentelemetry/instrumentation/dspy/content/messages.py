@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_message", "input_messages", "output_messages", "text_message", "tool_definitions"]
 
+MAX_TOOLS = 1_000
+"""Tools of one call that are told."""
+
 UNKNOWN_REASON = ""
 """``finish_reason`` of a message whose end nobody told: the schema wants a text, and a viewer may drop all messages
 for one that has none. util-genai makes no ``gen_ai.response.finish_reasons`` of it."""
@@ -78,7 +81,8 @@ def answer_message(parts: list[MessagePart], finish_reason: str = UNKNOWN_REASON
 
 def tool_definitions(content: Content, tools: Any) -> list[ToolDefinition]:
     """Return the tools of a call, in any provider's shape; descriptions and parameters are content."""
-    definitions = (_tool_definition(content, tool) for tool in (tools if is_kind(tools, list, tuple) else ()))
+    listed = tools[:MAX_TOOLS] if is_kind(tools, list, tuple) else ()
+    definitions = (_tool_definition(content, tool) for tool in listed)
     return [definition for definition in definitions if definition is not None]
 
 
@@ -174,7 +178,7 @@ def _input_message(content: Content, message: Any) -> InputMessage:
     role = member(message, "role")
     if role is None and (fields is None or _is_block(fields)):
         # One item of the Responses API, or something that is no message.
-        called = fields is not None and str(fields.get("type")).endswith("_call")
+        called = fields is not None and (first_text(fields, "type") or "").endswith("_call")
         kind: ContentKind = "output" if called else "input"
         return InputMessage(role="assistant" if called else "user", parts=content_parts(content, message, kind))
     role = _role(content, role or "user")
@@ -197,4 +201,6 @@ _ROLES = frozenset({"assistant", "developer", "function", "system", "tool", "use
 
 def _role(content: Content, role: Any) -> str:
     """Return the role of a message; one that is none of the protocol's is whatever the application put there."""
-    return role if isinstance(role, str) and role in _ROLES else content.text(str(role), "input")
+    if is_kind(role, str):
+        return role if role in _ROLES else content.text(role, "input")
+    return content.json(role, "input")

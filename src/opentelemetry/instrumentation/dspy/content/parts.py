@@ -37,36 +37,54 @@ BOOKKEEPING = frozenset(
 )
 """What clients and providers note of a block for themselves; nobody said it."""
 
+MAX_DEPTH = 8
+"""Lists and blocks inside one another that are told apart; what is further inside is JSON."""
 
-def content_parts(content: Content, value: Any, kind: ContentKind) -> list[MessagePart]:
-    """Return the parts of a message's content: a text, a list of blocks or parts, or any other value."""
+
+def content_parts(
+    content: Content, value: Any, kind: ContentKind, *, block_type: str | None = None, depth: int = 0
+) -> list[MessagePart]:
+    """Return the parts of a message's content: a text, a list of blocks or parts, or any other value.
+
+    ``block_type`` is that of blocks which stand in a place where they need none; ``depth`` says in how many lists and
+    blocks the value is.
+    """
     if says_nothing(value):
         return []
     if is_kind(value, str):
         return [TextPart(content=content.text(value, kind))]
+    if depth >= MAX_DEPTH:
+        return [json_part(content, value, kind)]
     if is_kind(value, list, tuple):
-        return _parts_in(content, value, kind)
+        return _parts_in(content, value, kind, block_type, depth)
     fields = fields_of(value)
-    return [json_part(content, value, kind)] if fields is None else _parts_of(content, fields, kind)
+    if fields is None:
+        return [json_part(content, value, kind)]
+    if block_type is not None and not isinstance(fields.get("type"), str):
+        fields["type"] = block_type
+    return _parts_of(content, fields, kind, depth)
 
 
-def _parts_in(content: Content, blocks: Sequence[Any], kind: ContentKind) -> list[MessagePart]:
+def _parts_in(
+    content: Content, blocks: Sequence[Any], kind: ContentKind, block_type: str | None, depth: int
+) -> list[MessagePart]:
     """Return the parts of several blocks; where nothing is left for more of them, how many there are."""
     budget, parts, marked = content.budget, list[Any](), 0
     for index, block in enumerate(blocks):
         if budget is not None and budget.is_spent:
             marked += 1
-            if marked > MAX_MARKED:
+            # One list in another is not gone into: each could have as many as this one.
+            if marked > MAX_MARKED or depth:
                 return [*parts, TextPart(content=f"… [{len(blocks) - index} more parts]")]
         elif budget is not None:
             budget.spend(PART)
-        parts += content_parts(content, block, kind)
+        parts += content_parts(content, block, kind, block_type=block_type, depth=depth + 1)
     return parts
 
 
 def json_part(content: Content, value: Any, kind: ContentKind) -> MessagePart:
     """Return a text that holds a value for which the conventions have no part."""
-    if is_mapping(value) and str(value.get("type")) in _OPAQUE_TYPES:
+    if is_mapping(value) and first_text(value, "type") in _OPAQUE_TYPES:
         value = {**value, "data": _reference(value.get("data"))}
     return TextPart(content=content.json(value, kind))
 
@@ -92,7 +110,7 @@ def _joined(value: Any) -> str | None:
     return "\n".join(text for text in found if text is not None) or None
 
 
-def _parts_of(content: Content, fields: Mapping[str, Any], kind: ContentKind) -> list[MessagePart]:
+def _parts_of(content: Content, fields: Mapping[str, Any], kind: ContentKind, depth: int) -> list[MessagePart]:
     block_type = _type_of(fields)
     if _is_server_tool(block_type):
         return server_tool(content, fields, kind)
@@ -107,7 +125,7 @@ def _parts_of(content: Content, fields: Mapping[str, Any], kind: ContentKind) ->
     beside = {name: value for name, value in fields.items() if name not in known and value is not False}
     for name in ("annotations", "citations"):
         if isinstance(beside.get(name), (list, tuple)):
-            found += content_parts(content, beside.pop(name), kind)
+            found += content_parts(content, beside.pop(name), kind, depth=depth + 1)
     return [*found, json_part(content, beside, kind)] if beside else found
 
 

@@ -7,9 +7,10 @@ searches of the provider's. So the provider's own message is read where the repl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.util.genai.types import ReasoningPart
+from opentelemetry.util.genai.types import ReasoningPart, TextPart
 
 from ..language_models.reply_values import items_of, member
 from .fields import fields_of, first_text, is_kind, is_mapping, says_nothing
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from . import Content, ContentKind
 
 __all__ = ["choices_of", "message_parts", "parts_of_returned"]
+
+MAX_BLOCKS = 1_000
+"""Choices of a reply, and blocks in one, that are gone through."""
+
+MAX_LOOKED = 10_000
+"""Values of a reply among which texts are looked for."""
 
 _READ = frozenset(
     {
@@ -63,7 +70,7 @@ def message_parts(content: Content, message: Any, kind: ContentKind) -> list[Mes
             parts += content_parts(content, fields.get(name), kind)
     parts += content_parts(content, fields.get("refusal"), kind)
     parts += _parts_beside(content, fields, kind)
-    parts += content_parts(content, [_typed("function", call) for call in items_of(fields.get("tool_calls"))], kind)
+    parts += content_parts(content, [*items_of(fields.get("tool_calls"))], kind, block_type="function")
     if "function_call" in fields:
         parts += content_parts(content, {"type": "function", "function": fields["function_call"]}, kind)
     left = {name: value for name, value in fields.items() if name not in _READ and name not in _NOTED}
@@ -75,7 +82,7 @@ def parts_of_returned(content: Content, returned: Any) -> list[list[MessagePart]
     if returned is None or _is_iterator(returned):
         return []  # what comes from an iterator can be taken once, by the program
     if is_kind(returned, list, tuple):
-        return [parts for item in returned for parts in _replies_in(content, item)]
+        return [parts for item in returned[:MAX_BLOCKS] for parts in _replies_in(content, item)]
     return _replies_in(content, returned)
 
 
@@ -95,13 +102,19 @@ def choices_of(content: Content, reply: Any) -> Iterable[list[MessagePart]]:
     typed = member(member(reply, "message"), "parts")
     if isinstance(typed, (list, tuple)):  # DSPy 3.4
         return [_told_or_typed(content, member(reply, "provider_data"), typed)]
-    typed = member(reply, "parts")
-    if isinstance(typed, (list, tuple)):  # an output of DSPy 3.3
-        return [_told_or_typed(content, member(reply, "provider_output"), typed)]
+    if isinstance(member(reply, "parts"), (list, tuple)):  # an output of DSPy 3.3
+        return _choices_of_output(content, reply)
     outputs = member(reply, "outputs")
     if isinstance(outputs, (list, tuple)) and not is_mapping(reply):  # a reply of DSPy 3.3
-        return [parts for output in outputs for parts in choices_of(content, output)]
+        return [parts for output in outputs[:MAX_BLOCKS] for parts in _choices_of_output(content, output)]
     return _choices_of_provider(content, reply)
+
+
+def _choices_of_output(content: Content, output: Any) -> Iterable[list[MessagePart]]:
+    typed = member(output, "parts")
+    if isinstance(typed, (list, tuple)):
+        return [_told_or_typed(content, member(output, "provider_output"), typed)]
+    return _choices_of_provider(content, output)
 
 
 def _told_or_typed(content: Content, told: Any, typed: Iterable[Any]) -> list[MessagePart]:
@@ -133,17 +146,20 @@ def _said_by(part: Any) -> str:
     return "\n".join(text for name in ("text", "name", "id") if (text := first_text(part, name)) is not None)
 
 
-def _texts_in(value: Any, depth: int = 0) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif depth < 8:
-        items = value if isinstance(value, (list, tuple)) else (fields_of(value) or {}).values()
-        for item in items:
-            yield from _texts_in(item, depth + 1)
+def _texts_in(value: Any) -> Iterable[str]:
+    waiting, left = [value], MAX_LOOKED
+    while waiting and left > 0:
+        value = waiting.pop(0)
+        left -= 1
+        if isinstance(value, str):
+            yield value
+        else:
+            items = value if is_kind(value, list, tuple) else (fields_of(value) or {}).values()
+            waiting += islice(items, left)
 
 
 def _choices_of_provider(content: Content, reply: Any) -> Iterable[list[MessagePart]]:
-    choices = [*items_of(member(reply, "choices"))]
+    choices = [*islice(items_of(member(reply, "choices")), MAX_BLOCKS)]
     if not choices and member(reply, "message") is not None:
         choices = [reply]
     for choice in choices:
@@ -153,12 +169,12 @@ def _choices_of_provider(content: Content, reply: Any) -> Iterable[list[MessageP
                 *message_parts(content, choice if message is None else message, "output"),
                 *_parts_beside_choices(content, reply if len(choices) == 1 else None),
             ]
-    for candidate in items_of(member(reply, "candidates")):
+    for candidate in islice(items_of(member(reply, "candidates")), MAX_BLOCKS):
         fields = fields_of(candidate) or {}
         yield message_parts(content, {**fields, "content": member(fields.get("content"), "parts")}, "output")
     output = member(reply, "output")
     if isinstance(output, (list, tuple)) and output:
-        yield [part for item in output for part in _item_parts(content, item)]
+        yield [part for item in output[:MAX_BLOCKS] for part in _item_parts(content, item)]
     elif isinstance(output, str) and output and member(reply, "status") is not None:
         yield content_parts(content, output, "output")
     elif member(reply, "type") == "message" and isinstance(member(reply, "content"), (list, tuple)):
@@ -180,13 +196,16 @@ def _reasoning_parts(content: Content, fields: Mapping[str, Any], kind: ContentK
     parts: list[MessagePart] = [] if whole is None else [ReasoningPart(content=content.text(whole, kind))]
     told = whole or ""
     for name in ("thinking_blocks", "reasoning_details"):
-        for block in items_of(fields.get(name)):
+        blocks = [*items_of(fields.get(name))]
+        for block in blocks[:MAX_BLOCKS]:
             text = reasoning_text(fields_of(block) or {})
             if text is None or text not in told:
                 parts += content_parts(content, block, kind)
                 told += text or ""
+        if len(blocks) > MAX_BLOCKS:
+            parts.append(TextPart(content=f"… [{len(blocks) - MAX_BLOCKS} more parts]"))
     if whole is None and "reasoning" in fields:
-        parts += content_parts(content, _typed("reasoning", fields["reasoning"]), kind)
+        parts += content_parts(content, fields["reasoning"], kind, block_type="reasoning")
     return parts
 
 
@@ -194,19 +213,14 @@ def _parts_beside(content: Content, fields: Mapping[str, Any], kind: ContentKind
     parts: list[MessagePart] = []
     for name, block_type in _TYPES_BESIDE.items():
         beside = fields.get(name)
-        blocks = beside if isinstance(beside, (list, tuple)) else () if beside is None else (beside,)
-        for block in blocks:
-            typed = {"type": "image_url", "image_url": block} if name == "images" and isinstance(block, str) else block
-            parts += content_parts(content, _typed(block_type, typed), kind)
+        if name == "images":
+            beside = [_image(block) for block in (beside if isinstance(beside, (list, tuple)) else [beside])]
+        parts += content_parts(content, beside, kind, block_type=block_type)
     return parts
 
 
+def _image(block: Any) -> Any:
+    return {"type": "image_url", "image_url": block} if isinstance(block, str) else block
+
+
 _TYPES_BESIDE = {"images": "image_url", "audio": "audio", "annotations": "citation", "citations": "citation"}
-
-
-def _typed(block_type: str, block: Any) -> Any:
-    """Return a block with a type: that which stands in a certain place may need none there."""
-    if isinstance(block, (list, tuple)):
-        return [_typed(block_type, item) for item in block]
-    fields = None if isinstance(block, str) else fields_of(block)
-    return block if fields is None or isinstance(fields.get("type"), str) else {**fields, "type": block_type}

@@ -13,7 +13,8 @@ from opentelemetry.util.genai.types import (
 )
 
 from ..language_models.reply_values import member, name_of
-from .fields import fields_of, first_text
+from .content_values import MAX_ITEMS
+from .fields import fields_of, first_text, is_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,9 +44,9 @@ def tool_call(content: Content, block: Mapping[str, Any], kind: ContentKind) -> 
     """Return the call of a tool of the program's, in OpenAI's, Anthropic's, Gemini's or DSPy's form."""
     nested = (fields_of(block.get(name)) for name in ("function", "custom", "functionCall"))
     source = next((fields for fields in nested if fields is not None), block)
-    block_type = str(block.get("type"))
+    block_type = first_text(block, "type")
     # The type of a call of a computer or a shell is the name of the tool.
-    own = block_type.removesuffix("_call") if block_type in CALLS_WITHOUT_NAME else None
+    own = block_type.removesuffix("_call") if block_type is not None and block_type in CALLS_WITHOUT_NAME else None
     name = name_of(source.get("name")) or own
     if name is None:
         return None
@@ -64,7 +65,8 @@ def tool_result(content: Content, block: Mapping[str, Any], kind: ContentKind) -
     source = fields_of(block.get("functionResponse")) or block
     result = next((source[key] for key in _RESULTS if source.get(key) is not None), None)
     if isinstance(result, (list, tuple)):
-        result = [item if (fields := fields_of(item)) is None else fields for item in result]
+        first = (item if (fields := fields_of(item)) is None else fields for item in result[:MAX_ITEMS])
+        result = [*first, *result[MAX_ITEMS:]]
     return [ToolCallResponsePart(response=content.value(result, kind), id=_identifier(content, block, kind))]
 
 
@@ -73,7 +75,7 @@ def server_tool(content: Content, block: Mapping[str, Any], kind: ContentKind) -
 
     Providers have a form of their own for each: what they tell is kept under the block's type.
     """
-    block_type = content.text(str(block.get("type")), kind)
+    block_type = content.text(first_text(block, "type") or "", kind)
     identifier = first_text(block, "id", "call_id", "tool_use_id")
     told = {name: value for name, value in block.items() if name not in _NOT_TOLD}
     parts: list[MessagePart] = []
@@ -99,7 +101,7 @@ _NOT_TOLD = frozenset({"call_id", "id", "name", "status", "tool_use_id", "type"}
 
 def _identifier(content: Content, fields: Any, kind: ContentKind) -> str | None:
     identifier = next((found for name in _IDENTIFIERS if (found := member(fields, name)) is not None), None)
-    return None if identifier is None else content.text(str(identifier), kind)
+    return content.text(str(identifier), kind) if is_kind(identifier, str, int, float) else None
 
 
 def _decoded(arguments: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,6 +19,12 @@ __all__ = ["credentials_in", "environment_credentials", "texts_in", "without_cre
 MAX_TEXTS = 400
 MAX_DEPTH = 6
 
+MAX_VALUES = 20_000
+"""Values that are looked at for texts: most of them may be none, and a few lists that hold each other any number."""
+
+MAX_SETTINGS = 2_000
+"""Settings that are looked at for credentials, the outermost first."""
+
 MAX_ADDRESS = 4_096
 """Characters of a text that may be a URL."""
 
@@ -27,13 +34,23 @@ _WORKING_DIRECTORIES = ("OLDPWD", "PWD")
 
 def texts_in(value: Any) -> list[str]:
     """Return the texts in a value, as far as a failure warrants to look for them."""
-    found: list[str] = []
-    _collect(value, found, MAX_DEPTH)
-    return found
+    search = _Search()
+    _collect(value, search, MAX_DEPTH)
+    return search.found
 
 
-def _collect(value: Any, found: list[str], depth: int) -> None:
-    if len(found) >= MAX_TEXTS or depth == 0 or value is None or is_kind(value, bool):
+@dataclass(slots=True)
+class _Search:
+    """One search for texts."""
+
+    found: list[str] = field(default_factory=list)
+    left: int = MAX_VALUES
+
+
+def _collect(value: Any, search: _Search, depth: int) -> None:
+    search.left -= 1
+    found = search.found
+    if len(found) >= MAX_TEXTS or search.left < 0 or depth == 0 or value is None or is_kind(value, bool):
         return
     # By its own type: a dead weak proxy raises when it is asked for its class, and what stands beside it must be found.
     if is_kind(value, str):
@@ -44,7 +61,9 @@ def _collect(value: Any, found: list[str], depth: int) -> None:
         return
     try:
         for item in islice(_parts(value), MAX_TEXTS):
-            _collect(item, found, depth - 1)
+            if search.left <= 0:
+                return
+            _collect(item, search, depth - 1)
     except Exception:  # noqa: BLE001 - objects of the application may do anything when they are looked at
         return
 
@@ -78,14 +97,28 @@ def _is_of_protocol(part: Any, name: Any) -> bool:
 def credentials_in(settings: Any) -> list[str]:
     """Return the secrets in the settings of a client, by their names, in its addresses, and all of its headers."""
     found: list[str] = []
-    for name, value in [*settings.items()] if is_mapping(settings) else ():
-        if is_kind(name, str) and (is_secret_name(name) or "header" in name.lower()):
-            found += texts_in(list(value.values()) if is_mapping(value) else value)
-        elif is_mapping(value):
-            found += credentials_in(value)
-        elif is_kind(value, str):
-            found += _credentials_of_address(value)
+    waiting = [settings] if is_mapping(settings) else []
+    left = MAX_SETTINGS
+    for mapping in waiting:  # which grows meanwhile: those inside come after all that are further out
+        for name, value in _first_entries(mapping, left):
+            left -= 1
+            if is_kind(name, str) and (is_secret_name(name) or "header" in name.lower()):
+                found += texts_in(list(islice(value.values(), MAX_TEXTS)) if is_mapping(value) else value)
+            elif is_mapping(value):
+                waiting.append(value)
+            elif is_kind(value, str):
+                found += _credentials_of_address(value)
+        if left <= 0:
+            break
     return found
+
+
+def _first_entries(mapping: Any, number: int) -> list[tuple[Any, Any]]:
+    """Return the first entries of a mapping; a thread of the application may change it meanwhile."""
+    try:
+        return [*islice(mapping.items(), number)]
+    except Exception:  # noqa: BLE001 - objects of the application may do anything when they are looked at
+        return []
 
 
 def environment_credentials() -> list[str]:

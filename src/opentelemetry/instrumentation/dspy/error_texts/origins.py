@@ -6,7 +6,7 @@ import re
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from .tracebacks import innermost_frame, steps_of
+from .tracebacks import innermost_frame, own, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,15 +83,19 @@ _PLACEHOLDER = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]|\{[^{}]*\}"
 
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 
+MAX_CAUSES = 64
+"""Exceptions that led to one that are looked at: what is raised again and again in a handler has any number."""
+
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and those that led to it."""
     cause: BaseException | None = error
     seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
+    while cause is not None and id(cause) not in seen and len(seen) < MAX_CAUSES:
         seen.add(id(cause))
         yield cause
-        cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
+        explicit: BaseException | None = own(cause, "__cause__")
+        cause = own(cause, "__context__") if explicit is None else explicit
 
 
 def is_from_provider(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from ..written_values import is_soon_written
 from .literals import without_prose
 from .origins import chain_of, is_from_library, is_from_provider, library_frames, literals_of
 
@@ -47,9 +48,9 @@ _CODES = re.compile(r"""["'](?:code|type|status)["']\s*:\s*["']?([\w.-]{1,60})["
 
 
 def text_of(error: BaseException) -> str:
-    """Return an exception's own text; one that cannot be read is told by its type."""
+    """Return an exception's own text; one that cannot be read, or is not written soon, is told by its type."""
     try:
-        return str(error)
+        return str(error) if is_soon_written(error) else type(error).__name__
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - an application's own exception may do anything when it is looked at

@@ -54,6 +54,8 @@ def end_request(request: LMCall, call: LMCall) -> None:
 
 def parts_of(call: LMCall) -> list[LMOutcome]:
     """Return what a call that has ended consists of, in no certain order but that what was told last is the last."""
+    if not (call.billed or call.requests or call.inner):
+        return call.told
     beside = [billed for billed in call.billed if billed.usage.is_known]
     return [*beside, *(_outcome_of(request) for request in call.requests), *call.inner, *call.told]
 
@@ -62,5 +64,7 @@ def _outcome_of(request: LMCall, read: Callable[[Any, LMCall], LMOutcome] | None
     read = read or request.read
     assert read is not None, "only requests that returned something are kept"
     own = read(request.returned, request)
+    if not (request.requests or request.inner):
+        return own
     nested = [_outcome_of(nested) for nested in request.requests]
     return with_inner(own, [*nested, *request.inner]) or own

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .service_tiers import MIXED
 from .token_usage import TokenUsage, add_up
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMPUTED_HERE",
+    "CUSTOM",
+    "FINISH_REASONS",
     "FROM_PROVIDER",
     "LMOutcome",
     "handed_on",
@@ -26,6 +29,24 @@ FROM_PROVIDER = "provider"
 
 COMPUTED_HERE = "local"
 """``gen_ai.usage.cost.source`` of a price that was worked out from a price table in process."""
+
+CUSTOM = "custom"
+"""``gen_ai.usage.cost.source`` of a price that the application's own prices tell."""
+
+FINISH_REASONS = {
+    "tool_calls": "tool_call",
+    "function_call": "tool_call",
+    "tool_use": "tool_call",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "completed": "stop",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "incomplete": "length",
+    "refusal": "content_filter",
+    "failed": "error",
+}
+"""Providers' words for the end of a reply, in the conventions' words; others stay as they are."""
 
 
 @dataclass(slots=True)
@@ -42,6 +63,8 @@ class LMOutcome:
     cost_source: str = COMPUTED_HERE
     saved_usage: TokenUsage = field(default_factory=TokenUsage)
     saved_cost: float | None = None
+    tier: str | None = None
+    """The tier at which the provider served it, where that is not the ordinary one."""
     response_model: str | None = None
     response_id: str | None = None
     finish_reasons: list[str] = field(default_factory=list)
@@ -64,14 +87,16 @@ def total_of(parts: Sequence[LMOutcome]) -> LMOutcome:
     paid = [part for part in parts if not part.cache_hit]
     costs = [part.cost for part in paid]
     sources = {part.cost_source for part in paid}
+    tiers = {part.tier for part in parts}
     saved = [part.saved_cost for part in parts if part.saved_cost is not None]
     return LMOutcome(
         cache_hit=not paid,
         usage=paid[0].usage if len(paid) == 1 else add_up(part.usage for part in paid),
         cost=None if None in costs or not costs else sum(cost for cost in costs if cost is not None),
-        cost_source=sources.pop() if len(sources) == 1 else COMPUTED_HERE,
+        cost_source=sources.pop() if len(sources) == 1 else CUSTOM if CUSTOM in sources else COMPUTED_HERE,
         saved_usage=add_up(part.saved_usage for part in parts),
         saved_cost=sum(saved) if saved else None,
+        tier=tiers.pop() if len(tiers) == 1 else MIXED,
         response_model=parts[-1].response_model,
         adaptations=[adaptation for part in parts for adaptation in part.adaptations],
         # A router hands on what one of them said.
@@ -115,6 +140,7 @@ def _with_numbers(outcome: LMOutcome, total: LMOutcome) -> LMOutcome:
     outcome.usage = total.usage
     outcome.cost = total.cost
     outcome.cost_source = total.cost_source
+    outcome.tier = total.tier
     outcome.saved_usage = total.saved_usage
     outcome.saved_cost = total.saved_cost
     outcome.response_model = outcome.response_model or total.response_model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiProviderNameValues
 
 from .reply_values import price_of
+from .service_tiers import BATCH
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,8 +46,15 @@ def _price_table() -> ModuleType | None:
     return genai_prices
 
 
-def estimate(provider: str, model: str, usage: TokenUsage) -> float | None:
-    """Return the price of a call in US dollars, ``None`` where package, model or token counts are missing."""
+@lru_cache(maxsize=1)
+def _knows_tiers() -> bool:
+    """Whether the package is new enough to price tiers, and what stays cached for an hour."""
+    table = _price_table()
+    return table is not None and "price_context" in inspect.signature(table.calc_price).parameters
+
+
+def estimate(provider: str, model: str, usage: TokenUsage, tier: str | None = None) -> float | None:
+    """Return the price of a call in US dollars, ``None`` where package, model, tier or token counts are missing."""
     table = _price_table()
     if table is None or usage.input_tokens is None or usage.output_tokens is None:
         return None
@@ -55,11 +64,19 @@ def estimate(provider: str, model: str, usage: TokenUsage) -> float | None:
         "cache_read_tokens": usage.cache_read_input_tokens,
         "cache_write_tokens": usage.cache_write_input_tokens,
     }
+    if usage.long_cache_write_input_tokens and _knows_tiers():
+        counts["cache_write_1h_tokens"] = usage.long_cache_write_input_tokens
+    where = {"model_ref": model, "provider_id": _PROVIDER_IDS.get(provider, provider)}
     try:
-        price = table.calc_price(
-            table.Usage(**counts), model_ref=model, provider_id=_PROVIDER_IDS.get(provider, provider)
-        )
-        return price_of(price.total_price)
+        price = table.calc_price(table.Usage(**counts), **where)
+        if tier is None:
+            return price_of(price.total_price)
+        if not _knows_tiers():
+            return None
+        context = {"processing": BATCH} if tier == BATCH else {"service_tier": tier}
+        at_tier = table.calc_price(table.Usage(**counts), **where, price_context=context)
+        # What it has no price for it prices as an ordinary call.
+        return None if at_tier.model_price == price.model_price else price_of(at_tier.total_price)
     except LookupError:
         return None
     except Exception as error:  # noqa: BLE001 - its text may quote what the reply said

@@ -19,6 +19,7 @@ __all__ = [
     "identify",
     "identity_of",
     "model_text",
+    "openai_api_of",
     "own_provider",
     "response_model",
     "server_address",
@@ -142,14 +143,35 @@ def own_provider(language_model: Any) -> str | None:
     return type(language_model).__name__
 
 
+_OPENAI_APIS = {"chat": "chat_completions", "responses": "responses"}
+"""DSPy's ``model_type`` in the conventions' words; for completions of texts they have none."""
+
+
+def openai_api_of(language_model: Any, provider: str) -> str | None:
+    """Return which API of OpenAI a ``dspy.LM`` asks, as its ``model_type`` says.
+
+    ``None`` for other providers, for language models that are none of DSPy's, and where an engine may ask any.
+    """
+    if provider != GenAiProviderNameValues.OPENAI.value or own_provider(language_model) is not None:
+        return None
+    if not isinstance(read(language_model, "_engine_spec", "auto"), str):
+        return None
+    return _OPENAI_APIS.get(text_of_name(read(language_model, "model_type")) or "")
+
+
 _CLIENT_NAMES = {"TypeSafe": "typesafe"}
 """Clients of DSPy's own that are named after their provider."""
 
 
+def prefix_of(model: str) -> str:
+    """Return what LiteLLM puts before the names of some models that answer: the provider in DSPy's text."""
+    prefix, separator, _ = model.partition("/")
+    return prefix + separator if separator else ""
+
+
 def response_model(name: str | None, model: str) -> str | None:
     """Return the name under which a model answered, without the prefix that LiteLLM puts before some."""
-    prefix, separator, _ = model.partition("/")
-    return name.removeprefix(prefix + separator) if name is not None and separator else name
+    return name.removeprefix(prefix_of(model)) if name is not None else None
 
 
 def server_of(*endpoints: Any) -> ServerAddress | None:

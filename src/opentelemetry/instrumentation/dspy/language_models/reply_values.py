@@ -15,7 +15,7 @@ from typing import Any
 
 from ..encodable import encodable
 
-__all__ = ["count_of", "is_a", "items_of", "member", "name_of", "number_of", "price_of", "whole_number_of"]
+__all__ = ["MAX_COUNT", "count_of", "is_a", "items_of", "member", "name_of", "number_of", "price_of", "whole_number_of"]
 
 MAX_COUNT = 10**12
 """Tokens that no call uses; sums of more calls than a process makes stay within OTLP's 64 bits."""
@@ -51,9 +51,12 @@ def is_a(value: Any, kind: type | tuple[type, ...]) -> bool:
 
 def items_of(value: Any) -> Iterable[Any]:
     """Return the items of a list or tuple, nothing of anything else."""
-    if is_a(value, list):
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return value  # type: ignore[no-any-return]
+    if issubclass(kind, list):
         return list.__iter__(value)
-    return tuple.__iter__(value) if is_a(value, tuple) else ()
+    return tuple.__iter__(value) if issubclass(kind, tuple) else ()
 
 
 def number_of(value: Any) -> float | None:
@@ -89,12 +92,20 @@ def whole_number_of(value: Any) -> int | None:
 
 def count_of(value: Any) -> int | None:
     """Return a count of tokens."""
+    if value is None:
+        return None
+    if type(value) is int:
+        return value if 0 <= value <= MAX_COUNT else None
     count = whole_number_of(value)
     return count if count is not None and 0 <= count <= MAX_COUNT else None
 
 
 def price_of(value: Any) -> float | None:
     """Return a price in US dollars; headers have it as text, and Perplexity itemizes."""
+    if value is None:
+        return None
+    if type(value) is float:
+        return value if 0 <= value <= MAX_PRICE else None
     try:
         if is_a(value, Mapping):
             value = member(value, "total_cost")
@@ -108,7 +119,9 @@ def price_of(value: Any) -> float | None:
 
 def name_of(value: Any) -> str | None:
     """Return a name, an id or a reason: a text that is not empty."""
-    if not is_a(value, str):
+    if value is None or not issubclass(type(value), str):
         return None
     name = str.__str__(value)
-    return encodable(name) if 0 < len(name) <= MAX_NAME else None
+    if not 0 < len(name) <= MAX_NAME:
+        return None
+    return name if name.isascii() else encodable(name)

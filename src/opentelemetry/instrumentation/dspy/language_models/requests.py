@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiOutputTypeValues
 
+from ..convention_names import GEN_AI_REQUEST_REASONING_LEVEL
 from .reply_values import is_a, items_of, member, name_of, number_of, whole_number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.util.genai.invocation import InferenceInvocation
+    from opentelemetry.util.types import AttributeValue
 
-    from ..patching import Call
+    from ..context import Call
 
-__all__ = ["LMRequest", "read_request", "set_request_parameters"]
+__all__ = ["LMRequest", "parameter_attributes", "read_request"]
+
+
+MAX_TEXTS = 100
+"""Stop sequences of one call that are told; providers take a few."""
 
 
 @dataclass(slots=True)
@@ -36,7 +43,7 @@ def read_request(call: Call) -> LMRequest:
     options: dict[str, Any] = {**(own if is_a(own, dict) else {}), **call.keyword_arguments}
     first = call.arguments[0] if call.arguments else options.get("prompt")
     typed = first if options.get("request") is None else options["request"]
-    config = member(typed, "config")
+    config = None if typed is None else member(typed, "config")
     if config is not None and member(typed, "messages") is not None:
         parameters = {name: value for name in _PARAMETERS if (value := member(config, name)) is not None}
         return LMRequest({**options, **parameters}, None, _messages_of(typed), member(typed, "tools"))
@@ -59,84 +66,56 @@ def _messages_of(request: Any) -> list[dict[str, Any]]:
     ]
 
 
-def set_request_parameters(invocation: InferenceInvocation, options: Mapping[str, Any]) -> None:
-    """Set what the language model or the call sets; what neither does is not recorded."""
+def parameter_attributes(options: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return what the language model or the call sets; what neither does is not recorded."""
+    attributes: dict[str, AttributeValue] = {}
     for name, value in options.items():
         if value is not None:
-            set_parameter = _PARAMETERS.get(name)
-            if set_parameter is not None:
-                set_parameter(invocation, value)
+            parameter = _PARAMETERS.get(name)
+            if parameter is not None:
+                attribute, read = parameter
+                told = read(value)
+                if told is not None:
+                    attributes[attribute] = told
+                else:
+                    attributes.pop(attribute, None)
+    return attributes
 
 
-def _temperature(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.temperature = number_of(value)
+def _texts(value: Any) -> list[str] | None:
+    items = islice(items_of(value), MAX_TEXTS)
+    return [text for item in (value, *items) if (text := name_of(item)) is not None] or None
 
 
-def _top_p(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.top_p = number_of(value)
-
-
-def _top_k(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.top_k = whole_number_of(value)
-
-
-def _frequency_penalty(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.frequency_penalty = number_of(value)
-
-
-def _presence_penalty(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.presence_penalty = number_of(value)
-
-
-def _max_tokens(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.max_tokens = whole_number_of(value)
-
-
-def _seed(invocation: InferenceInvocation, value: Any) -> None:
-    invocation.seed = whole_number_of(value)
-
-
-def _stop(invocation: InferenceInvocation, value: Any) -> None:
-    texts = [text for item in (value, *items_of(value)) if (text := name_of(item)) is not None]
-    if texts:
-        invocation.stop_sequences = texts
-
-
-def _choices(invocation: InferenceInvocation, value: Any) -> None:
-    """Set how many replies are asked for; the conventions leave out one."""
+def _choices(value: Any) -> int | None:
+    """Return how many replies are asked for; the conventions leave out one."""
     choices = whole_number_of(value)
-    invocation.request_choice_count = choices if choices != 1 else None
+    return choices if choices != 1 else None
 
 
-def _reasoning_effort(invocation: InferenceInvocation, value: Any) -> None:
-    level = name_of(value)
-    if level is not None:
-        invocation.reasoning_level = level
+def _effort(value: Any) -> str | None:
+    return name_of(member(value, "effort"))
 
 
-def _reasoning(invocation: InferenceInvocation, value: Any) -> None:
-    _reasoning_effort(invocation, member(value, "effort"))
+def _output_type(value: Any) -> str:
+    """Return ``json`` for a JSON mode, a schema or a pydantic class, which DSPy turns into a schema."""
+    kind = GenAiOutputTypeValues.TEXT if name_of(member(value, "type")) == "text" else GenAiOutputTypeValues.JSON
+    return str(kind.value)
 
 
-def _response_format(invocation: InferenceInvocation, value: Any) -> None:
-    """Set ``json`` for a JSON mode, a schema or a pydantic class, which DSPy turns into a schema."""
-    is_text = name_of(member(value, "type")) == "text"
-    invocation.output_type = (GenAiOutputTypeValues.TEXT if is_text else GenAiOutputTypeValues.JSON).value
-
-
-_PARAMETERS: dict[str, Callable[[InferenceInvocation, Any], None]] = {
-    "temperature": _temperature,
-    "top_p": _top_p,
-    "top_k": _top_k,
-    "frequency_penalty": _frequency_penalty,
-    "presence_penalty": _presence_penalty,
-    "max_tokens": _max_tokens,
-    "max_completion_tokens": _max_tokens,
-    "max_output_tokens": _max_tokens,
-    "seed": _seed,
-    "stop": _stop,
-    "n": _choices,
-    "reasoning_effort": _reasoning_effort,
-    "reasoning": _reasoning,
-    "response_format": _response_format,
+_PARAMETERS: dict[str, tuple[str, Callable[[Any], AttributeValue | None]]] = {
+    "temperature": (gen_ai.GEN_AI_REQUEST_TEMPERATURE, number_of),
+    "top_p": (gen_ai.GEN_AI_REQUEST_TOP_P, number_of),
+    "top_k": (gen_ai.GEN_AI_REQUEST_TOP_K, whole_number_of),
+    "frequency_penalty": (gen_ai.GEN_AI_REQUEST_FREQUENCY_PENALTY, number_of),
+    "presence_penalty": (gen_ai.GEN_AI_REQUEST_PRESENCE_PENALTY, number_of),
+    "max_tokens": (gen_ai.GEN_AI_REQUEST_MAX_TOKENS, whole_number_of),
+    "max_completion_tokens": (gen_ai.GEN_AI_REQUEST_MAX_TOKENS, whole_number_of),
+    "max_output_tokens": (gen_ai.GEN_AI_REQUEST_MAX_TOKENS, whole_number_of),
+    "seed": (gen_ai.GEN_AI_REQUEST_SEED, whole_number_of),
+    "stop": (gen_ai.GEN_AI_REQUEST_STOP_SEQUENCES, _texts),
+    "n": (gen_ai.GEN_AI_REQUEST_CHOICE_COUNT, _choices),
+    "reasoning_effort": (GEN_AI_REQUEST_REASONING_LEVEL, name_of),
+    "reasoning": (GEN_AI_REQUEST_REASONING_LEVEL, _effort),
+    "response_format": (gen_ai.GEN_AI_OUTPUT_TYPE, _output_type),
 }

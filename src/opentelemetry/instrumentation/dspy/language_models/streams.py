@@ -6,11 +6,11 @@ the duration of the call that stream is replaced by a proxy that takes the time 
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from ..openings import note
 from .reply_values import items_of, member
 
 if TYPE_CHECKING:
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.genai.invocation import InferenceInvocation
 
+    from ..context import Opening
+
     _ObjectProxy = wrapt.ObjectProxy[Any]
 else:
     # wrapt's class takes a parameter in its stub alone.
     _ObjectProxy = wrapt.ObjectProxy
 
-__all__ = ["StreamTiming", "time_stream", "usages_told"]
+__all__ = ["StreamTiming", "is_listened_to", "time_stream", "usages_told"]
 
 
 class _TimedStream(_ObjectProxy):
@@ -44,13 +46,13 @@ class _TimedStream(_ObjectProxy):
 class StreamTiming:
     """The replacement of the stream, for as long as one call lasts."""
 
-    __slots__ = ("_ended", "_override")
+    __slots__ = ("_ended", "_override", "below")
 
     def __init__(self, override: AbstractContextManager[Any]) -> None:
         self._override = override
         self._ended = False
+        self.below: Opening | None = None
         override.__enter__()
-        note(self)
 
     def end(self, error: BaseException | None = None) -> None:
         """Put the stream back, whatever ended the call.
@@ -66,10 +68,21 @@ class StreamTiming:
             return
 
 
-def time_stream(invocation: InferenceInvocation) -> StreamTiming | None:
-    """Time the chunks of the call that begins here, ``None`` where nobody listens to a stream."""
+def is_listened_to() -> bool:
+    """Return whether somebody listens to the chunks of the call that begins here."""
+    return _settings().send_stream is not None
+
+
+@functools.cache
+def _settings() -> Any:
     from dspy.dsp.utils.settings import settings  # DSPy is loaded by now
 
+    return settings
+
+
+def time_stream(invocation: InferenceInvocation) -> StreamTiming | None:
+    """Time the chunks of the call that begins here, ``None`` where nobody listens to a stream."""
+    settings = _settings()
     stream = settings.send_stream
     if stream is None:
         return None

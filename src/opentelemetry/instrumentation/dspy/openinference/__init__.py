@@ -16,8 +16,8 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from .. import semconv
-from ..complaints import Complaints
 from ..encodable import encodable
+from ..wrapping.complaints import Complaints
 from . import words
 from .bounds import dumped
 from .lists import items_of

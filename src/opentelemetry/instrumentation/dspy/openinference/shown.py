@@ -92,6 +92,9 @@ def used(attributes: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the roll-up of a span tells."""
     calls, cost = attributes.get(semconv.DSPY_USAGE_LM_CALLS), attributes.get(semconv.DSPY_USAGE_COST)
     hits = attributes.get(semconv.DSPY_USAGE_CACHE_HITS)
+    embedded = counted(attributes.get(semconv.DSPY_USAGE_EMBEDDING_TOKENS), "token")
     yield from [told for told in (counted(calls or None, "LM call"), counted(hits or None, "cache hit")) if told]
+    if embedded is not None:
+        yield f"{embedded} embedded"
     if isinstance(cost, (int, float)) and cost:
         yield money_words(cost)

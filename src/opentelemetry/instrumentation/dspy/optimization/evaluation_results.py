@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import semconv
-from ..evaluation_events import emit_evaluation
+from ..evaluation_events import evaluation_event
+from ..log_events import emit_event
 from ..programs.answers import answer_fields
 from ..programs.predictions import Origin, origin_of, span_context_of, without_trace
 from ..programs.running_modules import UNKNOWN, RunningModule
@@ -82,7 +83,7 @@ def emit_result(
     origin = origin_of(outcome.prediction)
     if program_run is not None and program_run.span is not None:
         origin = Origin(program_run.span.get_span_context(), program_run.response_id_of_result)
-    emit_evaluation(telemetry, name, outcome.score, origin, outcome.error)
+    emit_event(telemetry.logger, evaluation_event(telemetry, name, outcome.score, origin, outcome.error))
 
 
 def content_of_result(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from ..slots import Slot
 
 if TYPE_CHECKING:
     from ..programs.running_modules import RunningModule
 
-__all__ = ["ExampleCalls"]
+__all__ = ["EXAMPLE_CALLS", "ExampleCalls"]
 
 
 @dataclass(slots=True)
@@ -38,3 +40,7 @@ class ExampleCalls:
     def forget_errors(self) -> None:
         """Let go of what was raised: an exception keeps all that the program's functions had in hand."""
         self.program_error = self.metric_error = None
+
+
+EXAMPLE_CALLS: Final = Slot[ExampleCalls]("example calls")
+"""What runs in the example that a call lies in."""

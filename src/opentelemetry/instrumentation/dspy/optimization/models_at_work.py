@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .. import semconv
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
 __all__ = ["evaluation_models", "optimizer_models"]
+
+MAX_PROGRAMS = 100
+"""Programs of one optimizer run that are asked for their models."""
 
 _PROPOSERS = ("comparator", "feedback_instruction", "rules_induction_program")
 """Where optimizers of DSPy without a ``prompt_model`` keep the modules that write instructions."""
@@ -68,10 +72,12 @@ def _teacher_lm(settings: Mapping[str, Any]) -> Any:
 def _models_of(program: Any, default: Any) -> list[Any]:
     """Return the language models of a program: of each predictor its own, else the default.
 
-    A function that stands in for a program can use the default alone; a module without predictors need not use any.
+    Several programs are a list of them. A function that stands in for one can use the default alone; a module without
+    predictors need not use any.
     """
     if is_kind(program, list, tuple):
-        return [model for each in program for model in _models_of(each, default)]
+        single = (each for each in islice(program, MAX_PROGRAMS) if not is_kind(each, list, tuple))
+        return [model for each in single for model in _models_of(each, default)]
     if program is None:
         return []
     if not hasattr(type(program), "named_predictors"):

@@ -7,23 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from .. import semconv
-from ..context import ActiveCall, Slot, attach, detach
+from ..budgets.best_programs import BestPrograms
+from ..budgets.enforcement import BOUNDS
 from ..locks import ForkSafeLock
-from ..openings import note
-from ..spans import finish_span
-from ..telemetry import usage_attributes
+from ..slots import Slot
 from ..usage import UsageScope
 from .program_texts import TriedProgram
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
-    from opentelemetry.context import Context
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
     from ..config import OptimizerTraces
-    from ..telemetry import Telemetry
 
 __all__ = ["OPTIMIZER", "ExamplePlace", "OptimizerPlace", "OptimizerRun", "OptimizerTrial", "Role", "TrialKind"]
 
@@ -54,6 +49,8 @@ class OptimizerRun:
     """The run of the optimizer that called this one."""
     run_id: str = field(default_factory=lambda: os.urandom(8).hex())
     """Not from ``random``: an optimizer that draws from it must draw the same numbers with us and without us."""
+    planned_trials: int | None = None
+    """Trials that there will be, where the settings tell."""
     evaluations: int = 0
     """Evaluations that the optimizer made by itself, without ``dspy.Evaluate``."""
     roles: dict[Role, UsageScope] = field(init=False)
@@ -61,6 +58,7 @@ class OptimizerRun:
     _nested_left: int = MAX_NESTED_EXAMPLES
     _best_whole: float | None = None
     _best_part: float | None = None
+    best_programs: BestPrograms = field(default_factory=BestPrograms)
     lock: ForkSafeLock = field(default_factory=ForkSafeLock, repr=False)
 
     def __post_init__(self) -> None:
@@ -70,7 +68,10 @@ class OptimizerRun:
 
     def attributes(self) -> dict[str, AttributeValue]:
         """Return what stands on the run's own span and on those of its trials from their start, besides its id."""
-        return {semconv.DSPY_OPTIMIZER_NAME: self.name}
+        known: dict[str, AttributeValue] = {semconv.DSPY_OPTIMIZER_NAME: self.name}
+        if self.planned_trials is not None:
+            known[semconv.DSPY_OPTIMIZER_PLANNED_TRIALS] = self.planned_trials
+        return known
 
     @property
     def trials(self) -> int:
@@ -144,26 +145,20 @@ OPTIMIZER: Final = Slot[OptimizerPlace]("optimizer")
 
 @dataclass(slots=True)
 class OptimizerTrial:
-    """One candidate or iteration of an optimizer, and its span."""
+    """One candidate or iteration of an optimizer, as far as it is known."""
 
     run: OptimizerRun
     number: int
     kind: TrialKind
     span: Span
-    active: ActiveCall
-    context: Context
-    """The context in which the trial's span is the current one."""
-    scope: UsageScope
-    _telemetry: Telemetry
     score: float | None = None
     counts: bool = True
     """Whether the score can be the best of the run; a rejected candidate's cannot."""
     accepted: bool | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    """Set on the span at its end."""
     tried: TriedProgram = field(default_factory=TriedProgram)
     _links: int = 0
-    _token: Token[Context] | None = None
-    _ended: bool = False
 
     def take_link(self) -> bool:
         """Return whether one more example can be linked from the span."""
@@ -171,50 +166,21 @@ class OptimizerTrial:
             self._links += 1
             return self._links <= MAX_LINKS
 
-    def enter(self) -> None:
-        """Make the trial the current one; ``end`` must be called in the same frame or task."""
-        self._token = attach(self.context)
-        note(self)
-
-    def end(self, error: BaseException | None = None) -> None:
-        """End the span with what is known by now, and leave its context."""
-        if self._ended:
-            return
-        self._ended = True
-        try:
-            self._settle()
-            self.attributes.update(usage_attributes(self.scope))
-            if self.span.is_recording():
-                content = self._telemetry.content.of_span()
-                self.attributes.update(self.tried.texts(content) if content.on_spans else {})
-        finally:
-            self._end_span(error)
-
-    def _end_span(self, error: BaseException | None) -> None:
-        try:
-            try:
-                if self.span.is_recording():
-                    finish_span(self.span, self.attributes, error, self.context)
-            finally:
-                self.span.end()
-        finally:
-            if self._token is not None:
-                detach(self._token)
-
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Tell the run of the score, and let the span tell what came of the trial and how the run stands after it."""
         attributes, run = self.attributes, self.run
         attributes[semconv.DSPY_OPTIMIZER_TRIAL_KIND] = self.kind
         if self.score is not None:
             attributes[semconv.DSPY_OPTIMIZER_TRIAL_SCORE] = self.score
             is_best = run.note_score(self.kind, self.score) if self.counts else False
+            if is_best and BOUNDS.are_set:
+                run.best_programs.note(self.kind, self.tried.program)
             if self.accepted is None and self.kind == "full":
                 self.accepted = is_best
         if self.accepted is not None:
             attributes[semconv.DSPY_OPTIMIZER_TRIAL_ACCEPTED] = self.accepted
-        best = run.best_score
-        if best is not None:
-            attributes[semconv.DSPY_OPTIMIZER_BEST_SCORE] = best
-            self._telemetry.metrics.optimizer_best_score.set(best, {semconv.DSPY_OPTIMIZER_NAME: run.name})
+        if run.best_score is not None:
+            attributes[semconv.DSPY_OPTIMIZER_BEST_SCORE] = run.best_score
         usage = run.scope.total()
-        if usage.cost or (usage.lm_calls and not usage.cost_unknown_calls):
+        if usage.has_known_cost:
             attributes[semconv.DSPY_OPTIMIZER_COST] = usage.cost

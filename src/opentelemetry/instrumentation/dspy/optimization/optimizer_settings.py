@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-    from ..calls import Call
+    from ..context import Call
 
 __all__ = ["compile_arguments", "setting_attributes"]
 

@@ -13,6 +13,10 @@ MAX_LABEL_LENGTH = 100
 """Characters of a label; a metric that answers in words is to use few of them."""
 
 
+MAX_DEPTH = 4
+"""Results inside one another in which a score is looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """One result of a metric."""
@@ -25,7 +29,7 @@ class Score:
     """The metric's feedback. Content."""
 
 
-def score_of(result: Any) -> Score:
+def score_of(result: Any, *, depth: int = 0) -> Score:
     """Read what a metric returned: bool, number, string, ``Prediction(score=, feedback=)``, or a dict of the two."""
     # numpy's bool is no bool, and is named ``bool_`` before numpy 2.
     if isinstance(result, bool) or type(result).__name__ in ("bool", "bool_"):
@@ -33,8 +37,8 @@ def score_of(result: Any) -> Score:
     if isinstance(result, str):
         return Score(label=result[:MAX_LABEL_LENGTH].encode(errors="replace").decode())
     fields = _fields(result)
-    if fields is not None and "score" in fields:
-        score = score_of(fields["score"])
+    if fields is not None and depth < MAX_DEPTH and "score" in fields:
+        score = score_of(fields["score"], depth=depth + 1)
         feedback = fields.get("feedback")
         return Score(score.value, score.label, feedback if isinstance(feedback, str) else None)
     return Score(_number(result))

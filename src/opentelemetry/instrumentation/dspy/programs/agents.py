@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_TOOL_DEFINITIONS
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_AGENT_NAME, GEN_AI_TOOL_DEFINITIONS
 from opentelemetry.util.genai.types import FunctionToolDefinition, GenericToolDefinition
 from opentelemetry.util.genai.utils import gen_ai_json_dumps
 
 from ..encodable import encodable
-from ..reading import read, text_of_name
+from ..locks import ForkSafeLock
+from ..reading import read, read_past, text_of_name
+from ..slots import Slot
+from .predictors import instructions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..content import Content
 
-__all__ = ["FUNCTION", "AgentRun", "is_control_tool", "record_tools", "tools_of"]
+__all__ = ["ACTING_AGENT", "FUNCTION", "AgentRun", "is_control_tool", "record_tools", "tools_of"]
 
 _CONTROL_TOOLS = frozenset({"finish", "submit"})
 
@@ -28,8 +31,6 @@ _AGENT_CODE = "dspy.predict."
 
 FUNCTION = "function"
 """``gen_ai.tool.type`` of a tool that runs in this process."""
-
-"""The modes in which util-genai writes the definitions on the span itself."""
 
 
 def is_control_tool(tool: Any) -> bool:
@@ -44,12 +45,20 @@ def is_control_tool(tool: Any) -> bool:
 
 def tools_of(agent: Any) -> list[Any]:
     """Return the tools that the application gave to an agent."""
-    attributes = vars(agent)
+    attributes = read_past(agent, "__dict__")
     tools = attributes.get("tools")
     if tools is None:
         tools = attributes.get("_user_tools")
     values: Iterable[Any] = tools.values() if isinstance(tools, dict) else tools if isinstance(tools, list) else ()
     return [tool for tool in values if isinstance(read(tool, "name"), str) and not is_control_tool(tool)]
+
+
+def record_description(invocation: LocalAgentInvocation, agent: Any, content: Content) -> None:
+    """Set what an agent is told to do: the instructions of its signature are a part of its prompt, and so content."""
+    if content.on_spans:
+        instructions = instructions_of(agent)
+        if instructions:
+            invocation.agent_description = content.text(instructions, "system")
 
 
 def record_tools(invocation: LocalAgentInvocation, agent: Any, content: Content) -> None:
@@ -76,6 +85,10 @@ def _definition(content: Content, tool: Any) -> FunctionToolDefinition:
     )
 
 
+_counting = ForkSafeLock()
+"""For all agents: some run their tools and models in several threads."""
+
+
 @dataclass(slots=True)
 class AgentRun:
     """One call of an agent under way."""
@@ -91,10 +104,29 @@ class AgentRun:
     """Whether the predictor that answers from what was collected so far has run."""
     requests: list[Any] = field(default_factory=list)
     """The tool calls of the latest step that have not run yet, with the ids that the model gave them."""
+    inference_calls: int = 0
+    """Language model calls that the agent itself made, failed ones and hits of DSPy's cache included."""
+    tool_calls: int = 0
+    """Tool calls that the agent itself made, failed ones and executions of code included."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What the conventions call it, for the spans inside."""
+        return {GEN_AI_AGENT_NAME: self.name}
+
+    def count_inference(self) -> None:
+        """Count a language model call of the agent's own."""
+        with _counting:
+            self.inference_calls += 1
+
+    def count_tool(self) -> None:
+        """Count a tool call of the agent's own."""
+        with _counting:
+            self.tool_calls += 1
 
     def note_result(self, module: Any, result: Any) -> None:
         """Take note of what a module that the agent called has returned."""
-        attributes = vars(self.agent)
+        attributes = read_past(self.agent, "__dict__")
         if any(module is attributes.get(name) for name in _REASONS):
             self.steps += 1
             self.latest_step = result
@@ -104,7 +136,7 @@ class AgentRun:
 
     def note_error(self, module: Any, error: BaseException) -> None:
         """Take note of the exception that ended a module that the agent called."""
-        attributes = vars(self.agent)
+        attributes = read_past(self.agent, "__dict__")
         if any(module is attributes.get(name) for name in _REASONS):
             self.latest_error = type(error)
 
@@ -132,8 +164,12 @@ class AgentRun:
             return "context_window_exceeded" if "ContextWindowExceededError" in ancestors else "parse_error"
         if self.steps == 0:
             return None
-        attributes = vars(self.agent)
+        attributes = read_past(self.agent, "__dict__")
         return next((reason(self, result) for name, reason in _REASONS.items() if name in attributes), None)
+
+
+ACTING_AGENT: Final = Slot[AgentRun]("acting agent")
+"""The agent whose own step a call is; ``None`` inside a tool, where calls are the tool's."""
 
 
 def _are_identical(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from .paths import original_of
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
+    from ..context import Opening
     from ..held_spans import HeldSpan, Holdable
 
 __all__ = ["Attempts"]
@@ -22,7 +23,7 @@ class Attempts:
     the reward is there, until the next attempt begins (the reward function failed), or until the whole call ends.
     """
 
-    __slots__ = ("_best_reward", "_count", "_latest", "_original")
+    __slots__ = ("_best_reward", "_count", "_latest", "_original", "below")
 
     def __init__(self, original: object) -> None:
         self._original = original
@@ -30,6 +31,7 @@ class Attempts:
         self._count = 0
         self._best_reward: float | None = None
         self._latest: HeldSpan | None = None
+        self.below: Opening | None = None
 
     def has(self, module: object) -> bool:
         """Return whether a call of the module is an attempt, and not of one that gives advice on them."""
@@ -54,13 +56,16 @@ class Attempts:
             self._latest.set_attribute(semconv.DSPY_ATTEMPT_REWARD, value)
             self._let_go()
 
-    def end(self, error: BaseException | None = None) -> dict[str, AttributeValue]:
-        """Let go of the last attempt, and return what the span of the whole call tells, whatever ended it."""
-        self._let_go()
+    def told(self) -> dict[str, AttributeValue]:
+        """Return what the span of the whole call tells."""
         attributes: dict[str, AttributeValue] = {semconv.DSPY_ATTEMPTS_COUNT: self._count}
         if self._best_reward is not None:
             attributes[semconv.DSPY_ATTEMPTS_BEST_REWARD] = self._best_reward
         return attributes
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Let go of the last attempt, whatever ended the call."""
+        self._let_go()
 
     def _let_go(self) -> None:
         latest, self._latest = self._latest, None

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..reading import is_kind
+from ..reading import read_past
 from ..weak import WeakIdentityMap
-from .places import Look, own_place, places_below
+from .places import OUTERMOST, Location, Look, own_place, places_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .places import Place, Steps
 
-__all__ = ["Caller", "Location", "locate", "note_copy", "original_of"]
+__all__ = ["Caller", "locate", "note_copy", "original_of"]
 
 
 class Caller(Protocol):
@@ -32,16 +31,6 @@ class Caller(Protocol):
     @property
     def location(self) -> Location:
         """Where it stands itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where in a program a module stands."""
-
-    path: str | None = None
-    """Attribute path from the outermost running module, ``None`` for that one and where there is none."""
-    word: str | None = None
-    """The last name on the way that the program chose, without indexes and keys: one for each place in the code."""
 
 
 NOWHERE = Location()
@@ -118,20 +107,28 @@ def locate(module: Any, caller: Caller | None) -> Location:
 
     ``caller`` is the running module that calls it. A copy that stands nowhere has the path of the module it was made
     from. There is none for the outermost module, and for one that is not an attribute of any running module (one made
-    on the way, for instance); what stands below such a one has a word alone.
+    on the way, for instance); what stands below such a one has a word alone. A module that calls itself, directly or
+    through others, stands where it stood.
     """
-    original = original_of(module)
+    if caller is None:
+        return OUTERMOST
+    around: Caller | None = caller
+    while around is not None:
+        if around.instance is module:
+            return around.location
+        around = around.caller
     while caller is not None:
         place = _place_below(caller.instance, module)
-        if place is None and original is not None:
-            place = _place_below(caller.instance, original)
+        if place is None:
+            original = original_of(module)
+            place = None if original is None else _place_below(caller.instance, original)
         if place is not None:
-            if caller.caller is None:
-                return Location(place.path, place.word)
-            above = caller.location
-            return Location(f"{above.path}.{place.path}" if above.path else None, place.word or above.word)
+            return place.below(caller.instance, caller.location)
         caller = caller.caller
     return NOWHERE
+
+
+_CONTAINERS = (list, tuple, dict)
 
 
 def _place_below(root: Any, module: Any) -> Place | None:
@@ -149,8 +146,8 @@ def _at(root: Any, steps: Steps) -> object:
     found: Any = root
     try:
         for step in steps:
-            container: Any = found if is_kind(found, list, tuple, dict) else vars(found)
+            container: Any = found if issubclass(type(found), _CONTAINERS) else read_past(found, "__dict__")
             found = container[step]
-    except (KeyError, IndexError, TypeError):
+    except (KeyError, IndexError, TypeError, AttributeError):
         return None
     return found

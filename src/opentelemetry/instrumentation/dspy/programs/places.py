@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..encodable import encodable
-from ..reading import is_kind
+from ..reading import is_kind, read_past
 from .module_classes import ModuleKind, classify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Look", "Place", "Steps", "modules_below", "own_place", "places_below"]
+__all__ = ["OUTERMOST", "Location", "Look", "Place", "Steps", "modules_below", "own_place", "places_below"]
 
 _SAY_NOTHING = frozenset({"module", "predict"})
 """Attributes that DSPy's own modules keep the module in that does their work (``ChainOfThought``, ``BestOfN``).
@@ -26,13 +26,47 @@ Steps: TypeAlias = "tuple[Any, ...]"
 """Attribute names, and after the name of a list or dict the index or key in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class Location:
+    """Where in a running program a module stands."""
+
+    path: str | None = None
+    """Attribute path from the outermost running module, ``None`` for that one and where there is none."""
+    word: str | None = None
+    """The last name on the way that the program chose, without indexes and keys: one for each place in the code."""
+    prompt: str | None = None
+    """The path after the class name of the outermost running module: what a predictor's prompt is called there."""
+
+
+OUTERMOST: Final = Location()
+"""Where the outermost running module stands."""
+
+
+@dataclass(slots=True, eq=False)
 class Place:
     """The way from one module to another below it."""
 
     path: str
     steps: Steps
     word: str | None
+    _known: tuple[Location, type[Any], Location] | None = None
+
+    def below(self, root: Any, above: Location) -> Location:
+        """Return the location of the module where ``root``, which holds it, has the location ``above``.
+
+        What is asked for the same again is the same object.
+        """
+        known, root_class = self._known, type(root)
+        if known is None or known[0] is not above or known[1] is not root_class:
+            known = self._known = above, root_class, self._located(root, above)
+        return known[2]
+
+    def _located(self, root: Any, above: Location) -> Location:
+        if above is OUTERMOST:
+            return Location(self.path, self.word, f"{type(root).__name__}.{self.path}")
+        if not above.path:
+            return Location(None, self.word or above.word)
+        return Location(f"{above.path}.{self.path}", self.word or above.word, f"{above.prompt}.{self.path}")
 
 
 ENTRIES_IN_ROW = 100
@@ -64,7 +98,7 @@ def _has(root: Any, module: Any) -> bool:
     left = OWN_ENTRIES
     # Nobody's own methods are called here. A thread that changes what is being looked at ends the look.
     with suppress(RuntimeError):
-        for value in dict.values(vars(root)):
+        for value in dict.values(read_past(root, "__dict__")):
             if value is module:
                 return True
             kind = type(value)
@@ -122,7 +156,7 @@ def _items(module: Any, prefix: str, steps: Steps, look: Look) -> Iterator[tuple
     """Yield the modules in a module's attributes, and in lists, tuples and dicts among them; ``None`` for the rest."""
     # Nobody's own methods are called here. A thread that changes what is being looked at ends the look.
     with suppress(RuntimeError):
-        for name, value in dict.items(vars(module)):
+        for name, value in dict.items(read_past(module, "__dict__")):
             look.cost += 1
             if not is_kind(name, str):
                 continue  # No name of an attribute.
@@ -169,4 +203,5 @@ class Look:
 
 
 def _is_module(value: object) -> bool:
-    return hasattr(type(value), "named_parameters") and hasattr(value, "__dict__")
+    value_class = type(value)
+    return hasattr(value_class, "named_parameters") and value_class.__dictoffset__ != 0

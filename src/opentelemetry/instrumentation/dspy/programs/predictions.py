@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.trace import format_trace_id
 
+from ..reading import is_kind
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
 __all__ = [
+    "NONE_BESIDE",
     "Origin",
     "note_copy_of",
     "origin_of",
@@ -23,14 +24,17 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+NONE_BESIDE: Final[frozenset[str]] = frozenset()
+"""Of most predictions, which may be kept for long: Python makes an empty set anew each time it is asked for one."""
+
+
+class Origin(NamedTuple):
     """The call that a prediction came from."""
 
     span_context: SpanContext
     response_id: str | None = None
     """Of the one reply that the prediction is made of, where its span is none of a GenAI operation."""
-    beside: frozenset[str] = frozenset()
+    beside: frozenset[str] = NONE_BESIDE
     """Its fields that tell of the way to the answer, and are none of it."""
 
 
@@ -38,14 +42,14 @@ _origins: WeakIdentityMap[Origin] = WeakIdentityMap()
 
 
 def remember_span(
-    result: object, span_context: SpanContext, response_id: str | None = None, beside: frozenset[str] = frozenset()
+    result: object, span_context: SpanContext, response_id: str | None = None, beside: frozenset[str] = NONE_BESIDE
 ) -> None:
     """Note the span of the module call that returned this object; the outermost module to return it comes last."""
     if not span_context.is_valid or result is None:
         return
     origin = Origin(span_context, response_id, beside)
     _origins.set(result, origin)
-    if isinstance(result, tuple) and result:
+    if is_kind(result, tuple) and isinstance(result, tuple) and result:
         # Under trace capture, as in GEPA and the finetuning optimizers, a call returns its prediction and its trace.
         _origins.set(result[0], origin)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..reading import is_kind, read
+from ..reading import is_kind, read, read_past
 from .demos import listed_demos
 from .module_classes import classify
 from .places import modules_below
@@ -42,7 +42,7 @@ def _predictors(program: Any) -> Iterator[tuple[str, Any]]:
 
 def _has_prompt(module: Any) -> bool:
     """Return whether a module sends a prompt of its own; a chain of thought of DSPy has a predictor that does."""
-    signature = vars(module).get("signature")
+    signature = read_past(module, "__dict__").get("signature")
     # On the metaclass, which has it as a property: asked for on the class it would be worked out.
     return hasattr(type(signature), "input_fields")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import semconv
 from ..encodable import encodable
-from ..reading import read
+from ..reading import read, read_past
 from .module_classes import ModuleClass, ModuleKind, classify
 from .places import modules_below
 from .predictors import predictors_of
@@ -35,7 +35,7 @@ def output_names(module: Any) -> frozenset[str]:
 def _own_signature(module: Any, module_class: ModuleClass) -> Any:
     if module_class.kind is ModuleKind.WORKFLOW:
         return None
-    attributes = vars(module)
+    attributes = read_past(module, "__dict__")
     # Flex has it as a property.
     signature = attributes.get("signature", attributes.get("_signature_cls"))
     if signature is None:

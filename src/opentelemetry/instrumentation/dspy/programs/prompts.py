@@ -11,8 +11,10 @@ import inspect
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..reading import read_past
 from ..weak import WeakIdentityMap
 from .demos import frozen_demo as _demo
 from .demos import listed_demos, written_demos
@@ -29,17 +31,17 @@ __all__ = ["PromptTemplate", "prompt_name", "prompt_template", "prompt_version"]
 VERSION_LENGTH = 12
 """Hexadecimal digits of a version."""
 
-_FIELD_PROPERTIES = ("__dspy_field_type", "desc", "constraints")
-"""What of a field's ``json_schema_extra`` reaches the prompt (``dspy.adapters.utils``)."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """What a version was made from: compared by value, and cheaply where it holds the identical strings."""
+class _Template(NamedTuple):
+    """What a version was made from: compared by value, and cheaply where it holds the identical objects."""
 
     instructions: str
-    fields: tuple[tuple[Any, ...], ...]
-    demos: tuple[tuple[Any, ...], ...]
+    names: list[str]
+    types: list[Any]
+    beside: list[Any]
+    """Of each field, whether it is an input, its description and its constraints, which reach the prompt too
+    (``dspy.adapters.utils``)."""
+    demos: list[tuple[Any, ...]]
 
 
 _versions: WeakIdentityMap[tuple[_Template, str]] = WeakIdentityMap()
@@ -47,31 +49,50 @@ _versions: WeakIdentityMap[tuple[_Template, str]] = WeakIdentityMap()
 
 def prompt_name(predictor: RunningModule) -> str:
     """Return ``{outermost module}.{path}``, or the signature for a predictor that is called bare."""
-    if predictor.path is None:
-        return describe(_signature(predictor)).label
-    return f"{type(predictor.outermost.instance).__name__}.{predictor.path}"
+    return predictor.location.prompt or describe(_signature(predictor)).label
 
 
 def prompt_version(predictor: RunningModule) -> str | None:
     """Return 12 hexadecimal digits over the template of a predictor's call.
 
-    ``None`` where nobody can know the template before it is sent: demonstrations out of a generator, or that contain
-    themselves.
+    ``None`` where nobody can know the template before it is sent: demonstrations out of a generator, or more than can
+    be looked at with each call.
     """
     try:
         signature = _signature(predictor)
-        demos = listed_demos(predictor.arguments.get("demos", predictor.instance.demos))
+        demos = listed_demos(_given_or_own(predictor, "demos"))
         if demos is None:
             return None
         template = _template(signature, demos)
         kept = _versions.get(predictor.instance)
-        if kept is not None and kept[0] == template:
+        if kept is not None and _is_same(kept[0], template):
             return kept[1]
         version = _digest(template, signature, demos)
+        # They may be changed in place.
+        kept = template._replace(beside=[None if each is None else {**each} for each in template.beside]), version
     except Exception:  # noqa: BLE001 - demonstrations are the application's objects, and may do anything when looked at
         return None
-    _versions.set(predictor.instance, (template, version))
+    _versions.set(predictor.instance, kept)
     return version
+
+
+def _is_same(kept: _Template, template: _Template) -> bool:
+    """Return whether two templates write the same prompt, as far as that can be told without writing it.
+
+    Types are the same object or not: ``Literal["a", "b"]`` is equal to ``Literal["b", "a"]`` and is written otherwise.
+    """
+    try:
+        return kept.names == template.names and all(map(is_, kept.types, template.types)) and kept == template
+    except Exception:  # noqa: BLE001 - beside a field there may be anything, such as an array, whose equality has no truth
+        return False
+
+
+def _given_or_own(predictor: RunningModule, name: str) -> Any:
+    """Return what a predictor's call was given under a name, else what the predictor has there."""
+    if name in predictor.arguments:
+        return predictor.arguments[name]
+    own = read_past(predictor.instance, "__dict__")
+    return own[name] if name in own else getattr(predictor.instance, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +111,7 @@ def prompt_template(predictor: RunningModule) -> PromptTemplate:
     return PromptTemplate(
         signature.instructions,
         {"inputs": _read_fields(signature.input_fields), "outputs": _read_fields(signature.output_fields)},
-        first_demos(predictor.arguments.get("demos", predictor.instance.demos)),
+        first_demos(_given_or_own(predictor, "demos")),
     )
 
 
@@ -106,7 +127,7 @@ def _read_fields(fields: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _signature(predictor: RunningModule) -> Any:
-    signature = predictor.arguments.get("signature", predictor.instance.signature)
+    signature = _given_or_own(predictor, "signature")
     return _signature_from_text(signature) if isinstance(signature, str) else signature
 
 
@@ -118,17 +139,15 @@ def _signature_from_text(text: str) -> Any:
 
 
 def _template(signature: Any, demos: Sequence[Any]) -> _Template:
-    fields = signature.model_fields
+    by_name = signature.model_fields
+    fields = by_name.values()
     return _Template(
         signature.__doc__ or "",
-        tuple([_field(name, field) for name, field in fields.items()]),
-        tuple([_demo(demo, fields) for demo in demos]),
+        [*by_name],
+        [field.annotation for field in fields],
+        [field.json_schema_extra for field in fields],
+        [_demo(demo, by_name) for demo in demos],
     )
-
-
-def _field(name: str, field: Any) -> tuple[Any, ...]:
-    extra = field.json_schema_extra or {}
-    return name, field.annotation, *[extra.get(property_) for property_ in _FIELD_PROPERTIES]
 
 
 def _digest(template: _Template, signature: Any, demos: Sequence[Any]) -> str:

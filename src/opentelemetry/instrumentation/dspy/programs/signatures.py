@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+from .. import semconv
 from ..encodable import encodable
 from ..weak import WeakIdentityMap
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
 
 __all__ = ["SignatureDescription", "cut_label", "describe", "describe_answer", "note_derived", "type_text"]
 
@@ -28,6 +32,8 @@ class SignatureDescription:
     """DSPy's text form with the types other than ``str``: ``question, context -> answer: float``."""
     label: str
     """What stands in a span's name: the name, else the text form without types, at most 80 characters."""
+    attributes: dict[str, AttributeValue]
+    """The same for a span: never changed in place."""
 
 
 _descriptions: WeakIdentityMap[SignatureDescription] = WeakIdentityMap()
@@ -82,7 +88,11 @@ def _describe(signature: Any, hidden: tuple[str, ...]) -> SignatureDescription:
     outputs = {name_: field for name_, field in signature.output_fields.items() if name_ not in hidden}
     text = encodable(f"{', '.join(inputs)} -> {', '.join(outputs)}")
     label = name or cut_label(text)
-    return SignatureDescription(name, encodable(f"{_with_types(inputs)} -> {_with_types(outputs)}"), label)
+    fields = encodable(f"{_with_types(inputs)} -> {_with_types(outputs)}")
+    attributes: dict[str, AttributeValue] = {semconv.DSPY_SIGNATURE_FIELDS: fields}
+    if name is not None:
+        attributes[semconv.DSPY_SIGNATURE_NAME] = name
+    return SignatureDescription(name, fields, label, attributes)
 
 
 def cut_label(text: str) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..reading import read, text_of_name
+from ..slots import OwnSlot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_tool", "tool_name", "tool_to_execute", "with_own_lookup"]
+__all__ = ["TOOL_CALL_ID", "is_tool", "tool_name", "tool_to_execute", "with_own_lookup"]
+
+
+TOOL_CALL_ID: Final = OwnSlot[str]("tool call id")
+"""Given by the model to the tool call that a call executes."""
 
 
 def is_tool(value: Any) -> bool:

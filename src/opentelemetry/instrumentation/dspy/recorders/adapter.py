@@ -13,21 +13,25 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
-from ..context import ActiveCall, current_call, with_call
+from ..context import with_call
 from ..openings import carry_on
-from ..programs.adapter_calls import AdapterCall
+from ..programs.adapter_calls import ADAPTER_CALL, ADAPTER_NAME, AdapterCall
 from ..programs.known_modules import conventional_names
+from ..programs.running_modules import MODULE
 from ..programs.signatures import describe
-from ..spans import EnteredContext, OpenSpan, enter, open_span
+from ..spans import enter, open_span
+from ..tracers import KnownAtStart
+from ..wrapping.calls import Noter, Recording
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-    from ..calls import Call
     from ..content import Content
+    from ..context import Call
+    from ..spans import OpenSpan
     from ..telemetry import Telemetry
 
-__all__ = ["AdapterRecorder", "ParseRecorder", "PromptRecorder", "SchemaRecorder"]
+__all__ = ["AdapterRecorder", "ParseRecorder", "SchemaRecorder", "note_prompt"]
 
 _SIGNATURE, _INPUTS = 2, 4
 """Where the signature and the values of its input fields are among the arguments of ``Adapter.__call__``."""
@@ -41,143 +45,110 @@ class AdapterRecorder:
 
     def begin(self, call: Call) -> AdapterRecording:
         """Make the adapter the current one."""
-        parent, name = current_call(), type(call.instance).__name__
-        active = parent.inside(call)
+        name, around = type(call.instance).__name__, ADAPTER_CALL.of(call.caller)
         signature = call.arguments[_SIGNATURE] if len(call.arguments) > _SIGNATURE else None
         adapter = AdapterCall(
-            name, call.keyword_arguments.get("signature", signature), parent.module, sys.exc_info()[1]
+            name, call.keyword_arguments.get("signature", signature), call.kept.get(MODULE), sys.exc_info()[1]
         )
-        around = parent.adapter_call
         if around is not None:
             adapter.parse_errors, adapter.fallbacks = around.parse_errors, around.fallbacks
             _note_fallback(self._telemetry, around, name, adapter.handled)
-        active.adapter_name, active.adapter_call = name, adapter
-        return AdapterRecording(self._telemetry, active, outermost=around is None)
+        ADAPTER_NAME.put(call, name)
+        ADAPTER_CALL.put(call, adapter)
+        if self._telemetry.options.adapter_spans:
+            return AdapterSpanRecording(self._telemetry, adapter, call, is_outermost=around is None)
+        enter(call, with_call(call))
+        return AdapterRecording(self._telemetry, adapter, is_outermost=around is None)
 
 
-class AdapterRecording:
+class AdapterRecording(Recording):
     """One adapter call under way."""
 
-    __slots__ = ("_active", "_content", "_opened", "_outermost", "_telemetry")
+    __slots__ = ("_adapter", "_is_outermost", "_telemetry")
 
-    def __init__(self, telemetry: Telemetry, active: ActiveCall, *, outermost: bool) -> None:
+    def __init__(self, telemetry: Telemetry, adapter: AdapterCall, *, is_outermost: bool) -> None:
         self._telemetry = telemetry
-        self._active = active
-        self._outermost = outermost
-        self._opened: OpenSpan | EnteredContext = (
-            _open(telemetry, active) if telemetry.options.adapter_spans else enter(with_call(active))
-        )
-        self._content = telemetry.content
-        if telemetry.options.adapter_spans and isinstance(self._opened, OpenSpan) and self._opened.is_recording:
-            self._content = telemetry.content.of_span()
-            if self._content.on_spans:
-                carry_on(_record_inputs, self._content, self._opened, active)
-
-    def finish(self, result: Any) -> None:
-        """Make the adapter around this one, if any, the current one again."""
-        try:
-            if self._telemetry.options.adapter_spans:
-                self._record_answer(result)
-        finally:
-            self._end(None)
-
-    def _record_answer(self, result: Any) -> None:
-        opened = self._opened
-        if isinstance(opened, OpenSpan) and opened.is_recording and self._content.on_spans:
-            answer = self._content.make_room_for_answer().json(result, "output")
-            opened.attributes[semconv.DSPY_ADAPTER_OUTPUTS] = answer
+        self._adapter = adapter
+        self._is_outermost = is_outermost
 
     def fail(self, error: BaseException) -> None:
-        """Do the same after an exception; an adapter of the application's may parse in its own way."""
-        adapter = self._active.adapter_call
-        if adapter is not None and _is_parse_error(error):
-            _note_parse_error(self._telemetry, adapter, error)
-        self._end(error)
+        """Note what could not be parsed; an adapter of the application's may parse in its own way."""
+        if _is_parse_error(error):
+            _note_parse_error(self._telemetry, self._adapter, error)
 
-    def _end(self, error: BaseException | None) -> None:
-        adapter = self._active.adapter_call
-        if adapter is not None:
-            adapter.handled = adapter.schema_error = None
-            if self._outermost:
-                adapter.parse_errors.clear()
-                adapter.fallbacks.clear()
-        self._opened.end(error)
+    def end(self, error: BaseException | None) -> None:
+        """Let go of the exceptions that were told of."""
+        adapter = self._adapter
+        adapter.handled = adapter.schema_error = adapter.handled_at_first_prompt = None
+        if self._is_outermost:
+            adapter.parse_errors.clear()
+            adapter.fallbacks.clear()
 
 
-class ParseRecorder:
+class AdapterSpanRecording(AdapterRecording):
+    """One adapter call under way that has a span, for who asks for one."""
+
+    __slots__ = ("_content", "_opened")
+
+    def __init__(self, telemetry: Telemetry, adapter: AdapterCall, call: Call, *, is_outermost: bool) -> None:
+        super().__init__(telemetry, adapter, is_outermost=is_outermost)
+        self._opened = _open(telemetry, adapter, call)
+        self._content = telemetry.content
+        if self._opened.is_recording:
+            self._content = telemetry.content.of_span()
+            if self._content.on_spans:
+                carry_on(call, _record_inputs, self._content, self._opened, call)
+
+    def finish(self, result: Any) -> None:
+        """Record the answer."""
+        if self._opened.is_recording and self._content.on_spans:
+            answer = self._content.make_room_for_answer().json(result, "output")
+            self._opened.attributes[semconv.DSPY_ADAPTER_OUTPUTS] = answer
+
+
+class ParseRecorder(Noter):
     """Notes what ``Adapter._call_postprocess``, which each reply passes once, cannot parse.
 
     Not ``Adapter.parse``, which ``Adapter.__init_subclass__`` wraps once more for each class that inherits it, and
     whose failure does not matter to a reply that consists of tool calls.
     """
 
+    __slots__ = ("_telemetry",)
+
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
-    def begin(self, call: Call) -> ParseRecording | None:
-        """Find the adapter call that the reply is for."""
-        adapter = current_call().adapter_call
-        return None if adapter is None else ParseRecording(self._telemetry, adapter)
-
-
-class ParseRecording:
-    """One reply that is being parsed."""
-
-    __slots__ = ("_adapter", "_telemetry")
-
-    def __init__(self, telemetry: Telemetry, adapter: AdapterCall) -> None:
-        self._telemetry = telemetry
-        self._adapter = adapter
-
-    def finish(self, result: Any) -> None:
-        """The reply was understood."""
-
-    def fail(self, error: BaseException) -> None:
+    def raised(self, around: Call, instance: Any, arguments: tuple[Any, ...], error: BaseException) -> None:
         """Note the error; a value that is not of its field's type is a ``ValueError`` in some adapters."""
-        if _is_parse_error(error) or isinstance(error, ValueError):
-            _note_parse_error(self._telemetry, self._adapter, error)
+        adapter = ADAPTER_CALL.of(around)
+        if adapter is not None and (_is_parse_error(error) or isinstance(error, ValueError)):
+            _note_parse_error(self._telemetry, adapter, error)
 
 
-class SchemaRecorder:
+class SchemaRecorder(Noter):
     """Notes that the JSON adapter cannot build a schema for a signature, so that it may do without."""
 
-    def begin(self, call: Call) -> SchemaRecording | None:
-        """Find the adapter call that the schema is for."""
-        adapter = current_call().adapter_call
-        return None if adapter is None else SchemaRecording(adapter)
-
-
-class SchemaRecording:
-    """One schema that is being built."""
-
-    __slots__ = ("_adapter",)
-
-    def __init__(self, adapter: AdapterCall) -> None:
-        self._adapter = adapter
-
-    def finish(self, result: Any) -> None:
-        """There is a schema."""
-
-    def fail(self, error: BaseException) -> None:
+    def raised(self, around: Call, instance: Any, arguments: tuple[Any, ...], error: BaseException) -> None:
         """Keep the error until the adapter goes on without a schema."""
-        self._adapter.schema_error = error
-
-
-class PromptRecorder:
-    """Notes that an adapter writes its prompt once more, in another mode, after it failed in the first.
-
-    ``JSONAdapter`` does, where structured outputs fail; ``Adapter._call_preprocess`` begins each of its attempts.
-    """
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
-
-    def begin(self, call: Call) -> None:
-        """Note the fallback, if it is one."""
-        adapter = current_call().adapter_call
+        adapter = ADAPTER_CALL.of(around)
         if adapter is not None:
-            _note_fallback(self._telemetry, adapter, adapter.name, adapter.schema_error or sys.exc_info()[1])
-            adapter.schema_error = None
+            adapter.schema_error = error
+
+
+def note_prompt(telemetry: Telemetry, adapter: AdapterCall) -> None:
+    """Note a fallback, where an adapter sends its prompt once more, in another mode, after it failed in the first.
+
+    ``JSONAdapter`` does, where structured outputs fail: it calls the language model while it handles that. What an
+    adapter handles when it sends its first prompt is something else: a cache of the application's that has no answer.
+    """
+    handled = sys.exc_info()[1]
+    if adapter.schema_error is not None:
+        _note_fallback(telemetry, adapter, adapter.name, adapter.schema_error)
+        adapter.schema_error = None
+    elif adapter.has_prompted and handled is not adapter.handled_at_first_prompt:
+        _note_fallback(telemetry, adapter, adapter.name, handled)
+    if not adapter.has_prompted:
+        adapter.has_prompted, adapter.handled_at_first_prompt = True, handled
 
 
 def _is_parse_error(error: BaseException) -> bool:
@@ -222,28 +193,23 @@ def _metric_attributes(adapter: AdapterCall) -> dict[str, AttributeValue]:
     return attributes
 
 
-def _open(telemetry: Telemetry, active: ActiveCall) -> OpenSpan:
-    adapter = active.adapter_call
-    name = active.adapter_name or ""
-    active.known = partial(conventional_names, active.module)
-    signature, span_name = None, name
-    if adapter is not None and _is_signature(adapter.signature):
+def _open(telemetry: Telemetry, adapter: AdapterCall, call: Call) -> OpenSpan:
+    signature, span_name, name_by_place = None, adapter.name, None
+    if _is_signature(adapter.signature):
         signature = describe(adapter.signature)
-        span_name = f"{name} {signature.label}"
+        span_name = f"{adapter.name} {signature.label}"
         if signature.name is None and adapter.module is not None:
-            active.span_name = partial(adapter.module.name_by_place, name, signature)
-    opened = open_span(telemetry.tracer, span_name, with_call(active))
+            name_by_place = partial(adapter.module.name_by_place, adapter.name, signature)
+    call.teller = KnownAtStart(partial(conventional_names, adapter.module), name_by_place)
+    opened = open_span(call, telemetry.tracer, span_name)
     if opened.is_recording:
-        attributes = opened.attributes
-        attributes[semconv.DSPY_ADAPTER_NAME] = name
+        opened.attributes[semconv.DSPY_ADAPTER_NAME] = adapter.name
         if signature is not None:
-            attributes[semconv.DSPY_SIGNATURE_FIELDS] = signature.fields
-            if signature.name is not None:
-                attributes[semconv.DSPY_SIGNATURE_NAME] = signature.name
+            opened.attributes.update(signature.attributes)
     return opened
 
 
-def _record_inputs(content: Content, opened: OpenSpan, active: ActiveCall) -> None:
-    arguments, keyword_arguments = active.given
+def _record_inputs(content: Content, opened: OpenSpan, call: Call) -> None:
+    arguments, keyword_arguments = call.given
     inputs = keyword_arguments.get("inputs", arguments[_INPUTS] if len(arguments) > _INPUTS else {})
     opened.attributes[semconv.DSPY_ADAPTER_INPUTS] = content.named_json(inputs, "input")

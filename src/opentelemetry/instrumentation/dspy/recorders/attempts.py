@@ -4,62 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..context import current_call
 from ..programs.paths import note_copy
+from ..programs.running_modules import MODULE
+from ..wrapping.calls import Noter
 
 if TYPE_CHECKING:
-    from ..calls import Call
-    from ..programs.attempts import Attempts
+    from ..context import Call
 
 __all__ = ["CopyRecorder", "RewardRecorder"]
 
 
-class RewardRecorder:
+class RewardRecorder(Noter):
     """Notes what the reward function returns to the module that asks it about its latest attempt."""
 
-    def begin(self, call: Call) -> RewardRecording | None:
-        """Find the attempts of the call under way; anybody else who calls the function is left alone."""
-        module = current_call().module
-        if module is None or module.attempts is None or module.instance is not call.instance:
-            return None
-        return RewardRecording(module.attempts)
+    def returned(self, around: Call, instance: Any, arguments: tuple[Any, ...], result: Any) -> None:
+        """Note the reward; anybody else who calls the function is left alone."""
+        module = MODULE.of(around)
+        if module is not None and module.attempts is not None and module.instance is instance:
+            module.attempts.reward(result)
 
 
-class RewardRecording:
-    """One call of a reward function under way."""
-
-    __slots__ = ("_attempts",)
-
-    def __init__(self, attempts: Attempts) -> None:
-        self._attempts = attempts
-
-    def finish(self, result: Any) -> None:
-        """Note the reward."""
-        self._attempts.reward(result)
-
-    def fail(self, error: BaseException) -> None:
-        """There is no reward."""
-
-
-class CopyRecorder:
+class CopyRecorder(Noter):
     """Notes which module a deep copy was made of."""
 
-    def begin(self, call: Call) -> CopyRecording:
-        """Remember the module that is being copied."""
-        return CopyRecording(call.instance)
-
-
-class CopyRecording:
-    """One deep copy under way."""
-
-    __slots__ = ("_original",)
-
-    def __init__(self, original: Any) -> None:
-        self._original = original
-
-    def finish(self, result: Any) -> None:
+    def returned(self, around: Call, instance: Any, arguments: tuple[Any, ...], result: Any) -> None:
         """Note the pair."""
-        note_copy(result, self._original)
-
-    def fail(self, error: BaseException) -> None:
-        """Nothing was copied."""
+        note_copy(result, instance)

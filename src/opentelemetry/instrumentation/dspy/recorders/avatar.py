@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..calls import keyword_view
-from ..context import current_call
+from ..openings import note
 from ..optimization.evaluation_results import ExampleOutcome
-from ..optimization.evaluations import EVALUATION, Evaluation, OpenExample, open_example
-from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial
+from ..optimization.evaluations import EVALUATION, Evaluation
+from ..optimization.optimizer_runs import OPTIMIZER
 from ..optimization.scores import score_of
-from ..optimization.trials import open_trial
 from ..programs.running_modules import UNKNOWN
+from ..reading import read_past
+from ..wrapping.calls import Recording, keyword_view
+from .examples import OpenExample, open_example
+from .trials import OpenTrial, open_trial
 
 if TYPE_CHECKING:
-    from ..calls import Call
+    from ..context import Call
     from ..telemetry import Telemetry
 
 __all__ = ["AvatarEvaluationRecorder", "AvatarExampleRecorder"]
@@ -31,44 +33,39 @@ class AvatarEvaluationRecorder:
 
     def begin(self, call: Call) -> AvatarEvaluationRecording | None:
         """Start the trial, in an optimizer run alone."""
-        place = OPTIMIZER.of(current_call())
+        place = OPTIMIZER.of(call)
         if place is None or place.trial is not None:
             return None
         arguments = keyword_view(("devset", "actor", "return_outputs", "num_threads"), call)
         optimizer = call.instance
         trial = open_trial(self._telemetry, "full")
+        trial.enter(call)
         trial.tried.run(arguments["actor"])
         evaluation = Evaluation(
             self._telemetry,
             optimizer,
             arguments["actor"],
-            vars(optimizer).get("metric"),
-            trial.active,
+            read_past(optimizer, "__dict__").get("metric"),
+            trial.call,
             trial.context,
             is_copied=True,
         )
         evaluation.number(arguments["devset"])
-        EVALUATION.put(trial.active, evaluation)
-        trial.enter()
+        EVALUATION.put(trial.call, evaluation)
         return AvatarEvaluationRecording(trial)
 
 
-class AvatarEvaluationRecording:
+class AvatarEvaluationRecording(Recording):
     """One evaluation under way."""
 
     __slots__ = ("_trial",)
 
-    def __init__(self, trial: OptimizerTrial) -> None:
+    def __init__(self, trial: OpenTrial) -> None:
         self._trial = trial
 
     def finish(self, result: Any) -> None:
-        """End the trial with the mean of the scores."""
+        """Note the mean of the scores."""
         self._trial.score = score_of(result[0] if isinstance(result, tuple) else result).value
-        self._trial.end()
-
-    def fail(self, error: BaseException) -> None:
-        """End the trial with the error."""
-        self._trial.end(error)
 
 
 class AvatarExampleRecorder:
@@ -76,14 +73,16 @@ class AvatarExampleRecorder:
 
     def begin(self, call: Call) -> AvatarExampleRecording | None:
         """Start the span of an example in an evaluation."""
-        evaluation = EVALUATION.of(current_call())
+        evaluation = EVALUATION.of(call)
         if evaluation is None or evaluation.evaluator is not call.instance:
             return None
         arguments = keyword_view(("actor", "example", "return_outputs"), call)
-        return AvatarExampleRecording(open_example(evaluation, arguments["example"]))
+        opened = open_example(evaluation, arguments["example"])
+        note(call, opened)
+        return AvatarExampleRecording(opened)
 
 
-class AvatarExampleRecording:
+class AvatarExampleRecording(Recording):
     """One example under way."""
 
     __slots__ = ("_opened",)
@@ -92,12 +91,8 @@ class AvatarExampleRecording:
         self._opened = opened
 
     def finish(self, result: Any) -> None:
-        """End the span with the score, and with the error that was caught and counts 0."""
+        """Note the score, and the error that was caught and counts 0."""
         error = self._opened.calls.error
         _, prediction, score = result if isinstance(result, tuple) else (None, UNKNOWN, result)
         is_failed = error is not None or (isinstance(result, tuple) and prediction is None)
-        self._opened.end(ExampleOutcome(prediction, score_of(score), error, is_failed))
-
-    def fail(self, error: BaseException) -> None:
-        """End the span with the error."""
-        self._opened.end(ExampleOutcome(error=error, failed=True))
+        self._opened.outcome = ExampleOutcome(prediction, score_of(score), error, is_failed)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..context import current_call
+from ..openings import note
 from ..optimization.evaluation_results import ExampleOutcome
-from ..optimization.evaluations import EVALUATION, Evaluation, OpenExample, open_example
-from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial
+from ..optimization.evaluations import EVALUATION, Evaluation
+from ..optimization.example_calls import EXAMPLE_CALLS
+from ..optimization.optimizer_runs import OPTIMIZER
 from ..optimization.scores import score_of
-from ..optimization.trials import open_trial
+from ..reading import read_past
+from ..wrapping.calls import Noter, Recording
+from .examples import OpenExample, open_example
+from .trials import OpenTrial, open_trial
 
 if TYPE_CHECKING:
-    from ..calls import Call
-    from ..optimization.example_calls import ExampleCalls
+    from ..context import Call
     from ..telemetry import Telemetry
 
 __all__ = ["BootstrapExampleRecorder", "BootstrapRecorder", "MetricRecorder"]
@@ -32,46 +35,41 @@ class BootstrapRecorder:
 
     def begin(self, call: Call) -> BootstrapRecording | None:
         """Start the trial, in an optimizer run alone."""
-        place = OPTIMIZER.of(current_call())
+        place = OPTIMIZER.of(call)
         if place is None or place.trial is not None:
             return None
         optimizer = call.instance
         trial = open_trial(self._telemetry, "bootstrap")
+        trial.enter(call)
         trial.tried.run(optimizer.teacher)
         evaluation = Evaluation(
             self._telemetry,
             optimizer,
             optimizer.teacher,
-            vars(optimizer).get("metric"),
-            trial.active,
+            read_past(optimizer, "__dict__").get("metric"),
+            trial.call,
             trial.context,
             repeats=True,
         )
         evaluation.number(optimizer.trainset)
-        EVALUATION.put(trial.active, evaluation)
-        trial.enter()
+        EVALUATION.put(trial.call, evaluation)
         return BootstrapRecording(trial, optimizer)
 
 
-class BootstrapRecording:
+class BootstrapRecording(Recording):
     """One round under way."""
 
     __slots__ = ("_optimizer", "_trial")
 
-    def __init__(self, trial: OptimizerTrial, optimizer: Any) -> None:
+    def __init__(self, trial: OpenTrial, optimizer: Any) -> None:
         self._trial = trial
         self._optimizer = optimizer
 
     def finish(self, result: Any) -> None:
-        """End the trial: accepted if any answer became a demonstration."""
+        """Note whether it was accepted: if any answer became a demonstration."""
         found = self._optimizer.name2traces
         self._trial.accepted = any(found.values())
         self._trial.tried.found_demos = found
-        self._trial.end()
-
-    def fail(self, error: BaseException) -> None:
-        """End the trial with the error."""
-        self._trial.end(error)
 
 
 class BootstrapExampleRecorder:
@@ -79,14 +77,16 @@ class BootstrapExampleRecorder:
 
     def begin(self, call: Call) -> BootstrapExampleRecording | None:
         """Start the span of an attempt in a round."""
-        evaluation = EVALUATION.of(current_call())
+        evaluation = EVALUATION.of(call)
         if evaluation is None or evaluation.evaluator is not call.instance:
             return None
         example = call.arguments[0] if call.arguments else call.keyword_arguments["example"]
-        return BootstrapExampleRecording(call.instance, open_example(evaluation, example))
+        opened = open_example(evaluation, example)
+        note(call, opened)
+        return BootstrapExampleRecording(call.instance, opened)
 
 
-class BootstrapExampleRecording:
+class BootstrapExampleRecording(Recording):
     """One attempt under way."""
 
     __slots__ = ("_errors", "_opened", "_optimizer")
@@ -97,45 +97,29 @@ class BootstrapExampleRecording:
         self._errors = optimizer.error_count
 
     def finish(self, result: Any) -> None:
-        """End the span with the metric's result.
+        """Note the metric's result.
 
         Without a metric there is nothing to know, and the result here is that of the comparison where there is a
         ``metric_threshold``. What the program or metric raised DSPy has caught and counted.
         """
         if self._optimizer.error_count > self._errors:
-            self._opened.end(ExampleOutcome(error=self._opened.calls.error, failed=True))
-        elif self._optimizer.metric is None:
-            self._opened.end(ExampleOutcome())
-        else:
+            self._opened.outcome = ExampleOutcome(error=self._opened.calls.error, failed=True)
+        elif self._optimizer.metric is not None:
             told = self._opened.calls.metric_result if self._optimizer.metric_threshold else result
-            self._opened.end(ExampleOutcome(score=score_of(told)))
-
-    def fail(self, error: BaseException) -> None:
-        """End the span with the error that ended the whole run."""
-        self._opened.end(ExampleOutcome(error=error, failed=True))
+            self._opened.outcome = ExampleOutcome(score=score_of(told))
 
 
-class MetricRecorder:
+class MetricRecorder(Noter):
     """Notes what the metric of an optimizer that asks it itself raises: DSPy catches it and goes on."""
 
-    def begin(self, call: Call) -> MetricRecording | None:
-        """Find the example that the metric is asked about; anybody else who calls it is left alone."""
-        calls = current_call().example_calls
-        return None if calls is None else MetricRecording(calls)
-
-
-class MetricRecording:
-    """One call of a metric under way."""
-
-    __slots__ = ("_calls",)
-
-    def __init__(self, calls: ExampleCalls) -> None:
-        self._calls = calls
-
-    def finish(self, result: Any) -> None:
+    def returned(self, around: Call, instance: Any, arguments: tuple[Any, ...], result: Any) -> None:
         """Note the result for the span of the example: an optimizer may tell no more of it than that it is enough."""
-        self._calls.metric_result = result
+        calls = EXAMPLE_CALLS.of(around)
+        if calls is not None:
+            calls.metric_result = result
 
-    def fail(self, error: BaseException) -> None:
+    def raised(self, around: Call, instance: Any, arguments: tuple[Any, ...], error: BaseException) -> None:
         """Note the error for the span of the example."""
-        self._calls.metric_error = error
+        calls = EXAMPLE_CALLS.of(around)
+        if calls is not None:
+            calls.metric_error = error

@@ -13,27 +13,28 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_EVALUATION_NAME
 
 from .. import semconv
-from ..calls import keyword_view
-from ..context import current_call, with_call
 from ..openings import carry_on
 from ..optimization.evaluation_results import metric_name
 from ..optimization.evaluations import EVALUATION, Evaluation
 from ..optimization.models_at_work import evaluation_models
-from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial, TrialKind
+from ..optimization.optimizer_runs import OPTIMIZER
 from ..optimization.scores import score_of
-from ..optimization.trials import open_trial
 from ..programs.program_signatures import program_signature_attributes
 from ..reading import read, size_of, text_of_name
 from ..spans import OpenSpan, open_span
-from ..telemetry import usage_attributes
-from ..usage import UsageScope
+from ..tracers import KnownAtStart
+from ..usage import SCOPE, UsageScope
+from ..usage_attributes import usage_attributes
+from ..wrapping.calls import Recording, keyword_view
+from .trials import OpenTrial, open_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.util.types import AttributeValue
 
-    from ..calls import Call
+    from ..context import Call
+    from ..optimization.optimizer_runs import TrialKind
     from ..telemetry import Telemetry
 
 __all__ = ["EvaluateRecorder"]
@@ -52,11 +53,11 @@ class EvaluateRecorder:
         """Start the span, and a trial around it where an optimizer evaluates a candidate."""
         arguments = keyword_view(_PARAMETERS, call)
         metric = _or_default(arguments, "metric", call.instance)
-        trial = self._open_trial(arguments, metric)
+        trial = self._open_trial(call, arguments, metric)
         return self._open(call, arguments, metric, trial)
 
-    def _open_trial(self, arguments: Mapping[str, Any], metric: Any) -> OptimizerTrial | None:
-        place = OPTIMIZER.of(current_call())
+    def _open_trial(self, call: Call, arguments: Mapping[str, Any], metric: Any) -> OpenTrial | None:
+        place = OPTIMIZER.of(call)
         if place is None or place.example is not None:
             return None
         if place.trial is not None:
@@ -64,28 +65,28 @@ class EvaluateRecorder:
             return None
         trial = open_trial(self._telemetry, _trial_kind(arguments, metric))
         trial.tried.run(arguments.get("program"))
-        trial.enter()
+        trial.enter(call)
         return trial
 
     def _open(
-        self, call: Call, arguments: Mapping[str, Any], metric: Any, trial: OptimizerTrial | None
+        self, call: Call, arguments: Mapping[str, Any], metric: Any, trial: OpenTrial | None
     ) -> EvaluateRecording:
-        parent = current_call()
-        active = parent.inside(call)
-        active.scope = UsageScope(parent.scope)
+        if trial is not None:
+            call.caller, call.kept = trial.call, trial.call.kept
+        scope = UsageScope.below(SCOPE.of(call))
+        SCOPE.put(call, scope)
         name = metric_name(metric)
-        active.known = partial(_known_at_start, arguments.get("program"), name)
-        opened = open_span(self._telemetry.tracer, f"evaluate {name}" if name else "evaluate", with_call(active))
-        evaluation = Evaluation(
-            self._telemetry, call.instance, arguments.get("program"), metric, active, opened.context
-        )
-        EVALUATION.put(active, evaluation)
+        size = size_of(_or_default(arguments, "devset", call.instance)) or 0
+        call.teller = KnownAtStart(partial(_known_at_start, arguments.get("program"), name, size))
+        opened = open_span(call, self._telemetry.tracer, f"evaluate {name}" if name else "evaluate")
+        evaluation = Evaluation(self._telemetry, call.instance, arguments.get("program"), metric, call, opened.context)
+        EVALUATION.put(call, evaluation)
         if opened.is_recording:
-            carry_on(_describe, opened, call, arguments)
-        return EvaluateRecording(self._telemetry, evaluation, active.scope, opened, trial)
+            carry_on(call, _describe, opened, call, arguments)
+        return EvaluateRecording(self._telemetry, evaluation, scope, opened, trial)
 
 
-class EvaluateRecording:
+class EvaluateRecording(Recording):
     """One evaluation under way."""
 
     __slots__ = ("_evaluation", "_opened", "_scope", "_telemetry", "_trial")
@@ -96,7 +97,7 @@ class EvaluateRecording:
         evaluation: Evaluation,
         scope: UsageScope,
         opened: OpenSpan,
-        trial: OptimizerTrial | None,
+        trial: OpenTrial | None,
     ) -> None:
         self._telemetry = telemetry
         self._evaluation = evaluation
@@ -105,13 +106,7 @@ class EvaluateRecording:
         self._trial = trial
 
     def finish(self, result: Any) -> None:
-        """End the span of an evaluation that came to a score."""
-        try:
-            self._note_score(result)
-        finally:
-            self._end(None)
-
-    def _note_score(self, result: Any) -> None:
+        """Record the score that the evaluation came to."""
         # Up to 2.6 the result is the score, or a tuple that begins with it.
         score = score_of(result[0] if isinstance(result, tuple) else result).value
         if score is not None:
@@ -126,21 +121,11 @@ class EvaluateRecording:
                 },
             )
 
-    def fail(self, error: BaseException) -> None:
-        """End the span of an evaluation that was given up, by too many errors for instance."""
-        self._end(error)
-
-    def _end(self, error: BaseException | None) -> None:
-        try:
-            if self._opened.is_recording:
-                self._opened.attributes[semconv.DSPY_EVALUATE_FAILURES] = len(self._evaluation.failures)
-                self._opened.attributes.update(usage_attributes(self._scope))
-        finally:
-            try:
-                self._opened.end(error)
-            finally:
-                if self._trial is not None:
-                    self._trial.end(error)
+    def end(self, error: BaseException | None) -> None:
+        """Record the failures and what was used, also of an evaluation that was given up."""
+        if self._opened.is_recording:
+            self._opened.attributes[semconv.DSPY_EVALUATE_FAILURES] = len(self._evaluation.failures)
+            self._opened.attributes.update(usage_attributes(self._scope))
 
 
 def _or_default(arguments: Mapping[str, Any], name: str, evaluator: Any) -> Any:
@@ -160,8 +145,11 @@ def _metric_key(arguments: Mapping[str, Any]) -> str | None:
     return text_of_name(metadata.get("metric_key")) if isinstance(metadata, dict) else None
 
 
-def _known_at_start(program: object, metric: str | None) -> dict[str, AttributeValue]:
-    known: dict[str, AttributeValue] = {semconv.DSPY_MODULE_NAME: type(program).__name__}
+def _known_at_start(program: object, metric: str | None, examples: int) -> dict[str, AttributeValue]:
+    known: dict[str, AttributeValue] = {
+        semconv.DSPY_MODULE_NAME: type(program).__name__,
+        semconv.DSPY_EVALUATE_EXAMPLES: examples,
+    }
     if metric is not None:
         known[semconv.DSPY_EVALUATE_METRIC] = known[GEN_AI_EVALUATION_NAME] = metric
     return known
@@ -169,7 +157,6 @@ def _known_at_start(program: object, metric: str | None) -> dict[str, AttributeV
 
 def _describe(opened: OpenSpan, call: Call, arguments: Mapping[str, Any]) -> None:
     attributes = opened.attributes
-    attributes[semconv.DSPY_EVALUATE_EXAMPLES] = size_of(_or_default(arguments, "devset", call.instance)) or 0
     threads = _or_default(arguments, "num_threads", call.instance)
     attributes[semconv.DSPY_EVALUATE_THREADS] = threads if isinstance(threads, int) and threads else _default_threads()
     key = _metric_key(arguments)

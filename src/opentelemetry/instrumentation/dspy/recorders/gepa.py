@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import semconv
-from ..context import current_call
-from ..optimization.optimizer_runs import OPTIMIZER, OptimizerTrial, TrialKind
-from ..optimization.trials import open_trial
+from ..budgets.gepa_stop import stop_gepa_at_budget
+from ..optimization.optimizer_runs import OPTIMIZER
+from ..usage import SCOPE
+from ..wrapping.calls import Recording
+from .trials import OpenTrial, open_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..calls import Call
+    from ..context import Call
+    from ..optimization.optimizer_runs import TrialKind
     from ..telemetry import Telemetry
 
 __all__ = ["GEPARecorder"]
@@ -30,17 +33,18 @@ class GEPARecorder:
 
     def begin(self, call: Call) -> GEPARecording | None:
         """Add our callback behind the user's own."""
-        if OPTIMIZER.of(current_call()) is None:
+        if OPTIMIZER.of(call) is None:
             return None
         trials = _GEPATrials(self._telemetry)
         # The dictionary is the one that the call goes on with; the user's list stays as it is.
         call.keyword_arguments["callbacks"] = [*(call.keyword_arguments.get("callbacks") or ()), trials]
+        stop_gepa_at_budget(call.keyword_arguments, SCOPE.of(call))
         # The program that GEPA was given is evaluated first; gepa before 0.1 does that before its first event.
         trials.begin("full")
         return GEPARecording(trials)
 
 
-class GEPARecording:
+class GEPARecording(Recording):
     """One run of ``gepa.optimize`` under way."""
 
     __slots__ = ("_trials",)
@@ -48,12 +52,8 @@ class GEPARecording:
     def __init__(self, trials: _GEPATrials) -> None:
         self._trials = trials
 
-    def finish(self, result: Any) -> None:
-        """End a trial that no event ended."""
-        self._trials.end(None)
-
-    def fail(self, error: BaseException) -> None:
-        """End the trial in which the exception came up."""
+    def end(self, error: BaseException | None) -> None:
+        """End a trial that no event ended, with the exception if one came up in it."""
         self._trials.end(error)
 
 
@@ -62,7 +62,7 @@ class _GEPATrials:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._trial: OptimizerTrial | None = None
+        self._trial: OpenTrial | None = None
         self._minibatch_size = 0
         self._error: BaseException | None = None
 
@@ -77,7 +77,7 @@ class _GEPATrials:
         self.end(None)
         self._error = None
         self._trial = open_trial(self._telemetry, kind)
-        self._trial.enter()
+        self._trial.go_in()
 
     def _note(self, name: str, value: Any) -> None:
         if self._trial is not None:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import get_current_span
 
 from .. import semconv
-from ..calls import keyword_view
-from ..context import current_call, with_call
+from ..context import with_call
 from ..openings import carry_on
+from ..programs.agents import ACTING_AGENT
+from ..programs.running_modules import MODULE, remember
+from ..reading import read_past
 from ..spans import OpenInvocation, enter, open_invocation
 from ..weak import WeakIdentityMap
+from ..wrapping.calls import Recording, keyword_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +24,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.genai.invocation import ToolInvocation
 
-    from ..calls import Call
     from ..content import Content
-    from ..context import ActiveCall
-    from ..spans import EnteredContext
+    from ..context import Call
     from ..telemetry import Telemetry
 
 __all__ = ["InterpreterFinder", "InterpreterRecorder", "SetupRecorder", "StartRecorder"]
@@ -46,81 +47,64 @@ class InterpreterRecorder:
 
     def begin(self, call: Call) -> InterpreterRecording:
         """Start the span and make it the current one: what the code calls in the program belongs to it."""
-        parent = current_call()
-        active = parent.inside(call)
-        agent = parent.module.nearest_agent if parent.module is not None else None
+        module = MODULE.of(call)
+        agent = module.nearest_agent if module is not None else None
+        acting = ACTING_AGENT.of(call)
+        if acting is not None:
+            acting.count_tool()
         opened = open_invocation(
+            call,
             self._telemetry.handler.tool(
                 interpreter_name(type(call.instance).__name__),
                 tool_type=TOOL_TYPE,
                 agent_name=None if agent is None else agent.name,
-                context=with_call(active),
-            )
+                context=with_call(call),
+            ),
         )
         content = self._telemetry.content.of_span() if opened.is_recording else self._telemetry.content
-        recording = InterpreterRecording(content, opened, active)
+        recording = InterpreterRecording(content, opened, call)
         if opened.is_recording and content.captured:
-            carry_on(recording.describe, call)
+            carry_on(call, recording.describe)
         return recording
 
 
-class InterpreterRecording:
+class InterpreterRecording(Recording):
     """One execution under way."""
 
-    __slots__ = ("_active", "_content", "_opened")
+    __slots__ = ("_call", "_content", "_opened")
 
-    def __init__(self, content: Content, opened: OpenInvocation[ToolInvocation], active: ActiveCall) -> None:
+    def __init__(self, content: Content, opened: OpenInvocation[ToolInvocation], call: Call) -> None:
         self._content = content
         self._opened = opened
-        self._active = active
+        self._call = call
 
-    def describe(self, call: Call) -> None:
+    def describe(self) -> None:
         """Set the code, and the variables that it is given."""
-        given = keyword_view(_PARAMETERS, call)
+        given = keyword_view(_PARAMETERS, self._call)
         arguments = {name: given[name] for name in _PARAMETERS if given.get(name) is not None}
         self._opened.invocation.arguments = self._content.named_values(arguments, "tool")
 
     def finish(self, result: Any) -> None:
-        """End the span of code that ran; what it submits at its end is what it returns."""
-        self._active.remember(result)
-        try:
-            if self._opened.is_recording and self._content.captured:
-                # DSPy's own class; one of the application's may have the name and nothing else in common with it.
-                output = getattr(result, "output", result) if type(result).__name__ == "FinalOutput" else result
-                self._opened.invocation.tool_result = self._content.make_room_for_answer().value(output, "tool")
-        finally:
-            self._opened.end(None)
+        """Record code that ran; what it submits at its end is what it returns."""
+        remember(self._call, result)
+        if self._opened.is_recording and self._content.captured:
+            # DSPy's own class; one of the application's may have the name and nothing else in common with it.
+            output = getattr(result, "output", result) if type(result).__name__ == "FinalOutput" else result
+            self._opened.invocation.tool_result = self._content.make_room_for_answer().value(output, "tool")
 
     def fail(self, error: BaseException) -> None:
-        """End the span of code that failed, or of an interpreter that did."""
-        self._active.remember()
-        self._opened.end(error)
+        """Record code that failed, or an interpreter that did."""
+        remember(self._call)
 
 
 class SetupRecorder:
     """Keeps the code that DSPy itself executes in a new interpreter from looking like the model's."""
 
-    def begin(self, call: Call) -> SetupRecording:
+    def begin(self, call: Call) -> Recording:
         """Take the executions inside for parts of this call, which is one on the interpreter."""
-        active = current_call().child(call.arguments[0], call.owner, call.attribute)
-        return SetupRecording(enter(with_call(active)))
-
-
-class SetupRecording:
-    """One set-up under way."""
-
-    __slots__ = ("_entered",)
-
-    def __init__(self, entered: EnteredContext) -> None:
-        self._entered = entered
-
-    def finish(self, result: Any) -> None:
-        """What is executed from now on is the model's."""
-        self._entered.end()
-
-    def fail(self, error: BaseException) -> None:
-        """There is no interpreter to use."""
-        self._entered.end()
+        caller = call.caller or call
+        enter(call, with_call(caller.part(call.arguments[0], call.owner, call.attribute)))
+        return Recording()
 
 
 class StartRecorder:
@@ -131,10 +115,10 @@ class StartRecorder:
 
     def begin(self, call: Call) -> StartRecording:
         """Take the time."""
-        return StartRecording(self._started, call.instance, _span_for(call.instance))
+        return StartRecording(self._started, call.instance, _span_for(call))
 
 
-class StartRecording:
+class StartRecording(Recording):
     """One start under way, if there is anything to start."""
 
     __slots__ = ("_began", "_interpreter", "_span", "_started")
@@ -157,9 +141,6 @@ class StartRecording:
                 semconv.EVENT_DSPY_INTERPRETER_START, {semconv.DSPY_INTERPRETER_STARTUP_DURATION: duration}
             )
 
-    def fail(self, error: BaseException) -> None:
-        """It did not start; the span of the execution says so."""
-
 
 class InterpreterFinder:
     """Looks for interpreters where DSPy's modules get them: any object with the right methods is one."""
@@ -170,7 +151,8 @@ class InterpreterFinder:
 
     def begin(self, call: Call) -> InterpreterFinding:
         """Look at what the callable is given."""
-        self.look_at(*call.arguments, vars(call.instance).get("interpreter") if call.instance is not None else None)
+        own = {} if call.instance is None else read_past(call.instance, "__dict__")
+        self.look_at(*call.arguments, own.get("interpreter"))
         return InterpreterFinding(self)
 
     def look_at(self, *values: Any) -> None:
@@ -180,7 +162,7 @@ class InterpreterFinder:
                 self._found(type(value))
 
 
-class InterpreterFinding:
+class InterpreterFinding(Recording):
     """One search under way."""
 
     __slots__ = ("_finder",)
@@ -192,20 +174,17 @@ class InterpreterFinding:
         """Look at what the callable returned."""
         self._finder.look_at(result)
 
-    def fail(self, error: BaseException) -> None:
-        """It returned nothing."""
-
 
 def interpreter_name(class_name: str) -> str:
     """Return the tool name of an interpreter: ``python_interpreter`` for ``PythonInterpreter``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", class_name).lower()
 
 
-def _span_for(interpreter: Any) -> Span | None:
-    active = current_call()
-    if active.instance is interpreter:
+def _span_for(call: Call) -> Span | None:
+    if call.caller is not None and call.caller.instance is call.instance:
         return get_current_span()
-    return active.module.span if active.module is not None else None
+    module = MODULE.of(call)
+    return module.span if module is not None else None
 
 
 def _process_of(interpreter: Any) -> int:

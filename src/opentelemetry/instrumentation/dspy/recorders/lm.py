@@ -4,56 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
-    GEN_AI_OPERATION_NAME,
-    GEN_AI_PROVIDER_NAME,
-    GEN_AI_REQUEST_MODEL,
-    GEN_AI_RESPONSE_MODEL,
-    GenAiOperationNameValues,
-)
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
+from opentelemetry.semconv._incubating.attributes.openai_attributes import OPENAI_API_TYPE
+from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from .. import semconv
-from ..content.messages import input_messages, output_messages, tool_definitions
-from ..context import ActiveCall, current_call, with_call
+from ..blocks import ATTRIBUTES, CONVERSATION_ID
+from ..budgets.admissions import ADMISSION, open_admission
+from ..budgets.enforcement import BOUNDS
+from ..budgets.senders import admit_own_request
+from ..budgets.stop import BudgetStop
+from ..content.messages import input_messages, tool_definitions
+from ..context import with_call
+from ..convention_names import GEN_AI_PROMPT_VERSION
+from ..labels.labels import NO_LABELS
+from ..labels.origins import NOWHERE, origin_of
 from ..language_models.call_parts import parts_of
-from ..language_models.lm_attributes import CURRENCY, outcome_attributes, set_token_details, usage_of
-from ..language_models.lm_calls import LMCall
+from ..language_models.known_models import known_model
+from ..language_models.lm_attributes import ENDED_BY_ERROR, outcome_attributes, usage_of
+from ..language_models.lm_calls import LM_CALL, LMCall, is_of_dspy
+from ..language_models.outcome_points import record_outcome
 from ..language_models.outcomes import handed_on, outcome_of_parts
-from ..language_models.prices import estimate
-from ..language_models.providers import (
-    ModelIdentity,
-    identity_of,
-    model_text,
-    response_model,
-    server_address,
-    server_of,
-)
+from ..language_models.pricing import settle_price
+from ..language_models.providers import server_address
 from ..language_models.published_usage import with_published
-from ..language_models.requests import LMRequest, read_request, set_request_parameters
-from ..language_models.streams import StreamTiming, time_stream
-from ..openings import carry_on
-from ..optimization.roles import add_by_role, role_of
-from ..programs.module_classes import classify
-from ..programs.prompts import prompt_name, prompt_version
-from ..reading import read, text_of_name
-from ..spans import OpenInvocation, open_invocation
+from ..language_models.requests import parameter_attributes, read_request
+from ..language_models.streams import is_listened_to, time_stream
+from ..openings import carry_on, note
+from ..optimization.optimizer_runs import OPTIMIZER
+from ..optimization.roles import add_by_role
+from ..plain_operations import PlainInference
+from ..programs.adapter_calls import ADAPTER_CALL, ADAPTER_NAME
+from ..programs.agents import ACTING_AGENT
+from ..programs.prompts import prompt_version
+from ..programs.running_modules import MODULE, remember
+from ..spans import open_invocation
 from ..tracers import kept_by
+from ..usage import SCOPE
+from ..wrapping.calls import Recording
+from .adapter import note_prompt
 from .prompts import PromptTeller
+from .replies import record_reply
 
 if TYPE_CHECKING:
     from opentelemetry.util.genai.invocation import InferenceInvocation
-    from opentelemetry.util.types import AttributeValue
 
+    from ..context import Call
+    from ..language_models.known_models import KnownModel
     from ..language_models.outcomes import LMOutcome
-    from ..language_models.token_usage import TokenUsage
-    from ..patching import Call
+    from ..language_models.requests import LMRequest
+    from ..language_models.streams import StreamTiming
+    from ..spans import OpenInvocation
     from ..telemetry import Telemetry
 
 __all__ = ["LMRecorder"]
-
-
-ENDED_BY_ERROR = "error"
-"""``gen_ai.response.finish_reasons`` of a call that failed or was cancelled."""
 
 
 class LMRecorder:
@@ -65,43 +69,64 @@ class LMRecorder:
 
     def begin(self, call: Call) -> LMRecording:
         """Start the span of a call and make it the current one."""
-        parent = current_call()
-        language_model = call.instance
-        request = read_request(call)
-        identity = identity_of(language_model)
-        options = request.options
-        server = server_of(options.get("api_base"), options.get("base_url"), read(language_model, "base_url"))
-        active = parent.inside(call)
-        context = with_call(active)
-        opened = open_invocation(
-            # Inside another call of a language model util-genai makes no span, and hands the data to the outer one.
-            self._telemetry.handler.inference(
-                identity.provider,
-                request_model=identity.model,
-                server_address=server.host if server else None,
-                server_port=server.port if server else None,
-                operation_name=_operation(language_model),
-                context=context,
-                conversation_id=active.conversation_id,
+        telemetry, request, outer = self._telemetry, read_request(call), call.kept.get(LM_CALL)
+        if BOUNDS.are_set:
+            if outer is None:
+                open_admission(call)
+            admit_own_request(call, outer)
+        adapter = ADAPTER_CALL.of(call.caller)
+        if adapter is not None:
+            note_prompt(telemetry, adapter)
+        model = known_model(call.instance, request.options)
+        opened: PlainInference | OpenInvocation[InferenceInvocation] | None = None
+        stream: StreamTiming | None = None
+        if telemetry.plain is not None and not is_listened_to():
+            opened = telemetry.plain.inference(
+                call, model.span_name, model.at_start, model.point(None, cache_hit=False)
             )
-        )
-        under_way = LMCall(language_model, identity.model, opened.span)
-        active.language_model_call = under_way
-        recording = LMRecording(self._telemetry, opened, identity, active, under_way, parent.language_model_call)
+        if opened is None:
+            opened = generic = self._open_invocation(call, model)
+            stream = time_stream(generic.invocation)
+            if stream is not None:
+                note(call, stream)
+        agent = call.kept.get(ACTING_AGENT)
+        if agent is not None and outer is None:
+            agent.count_inference()
+        under_way = LMCall(call.instance, model.identity.model, opened.span, has_own_code=not is_of_dspy(call.owner))
+        LM_CALL.put(call, under_way)
+        recording = LMRecording(telemetry, call, model, opened, under_way, outer, stream)
+        if outer is None and (opened.is_recording or telemetry.metrics.are_heard):
+            carry_on(call, recording.note_origin)
         if opened.is_recording:
-            carry_on(recording.describe, request, self._prompts)
+            carry_on(call, recording.describe, request, self._prompts)
         return recording
 
+    def _open_invocation(self, call: Call, model: KnownModel) -> OpenInvocation[InferenceInvocation]:
+        # Inside another call of a language model util-genai makes no span, and hands the data to the outer one.
+        return open_invocation(
+            call,
+            self._telemetry.handler.inference(
+                model.identity.provider,
+                request_model=model.identity.model,
+                server_address=model.server.host if model.server else None,
+                server_port=model.server.port if model.server else None,
+                operation_name=model.operation,
+                context=with_call(call),
+                conversation_id=CONVERSATION_ID.of(call),
+            ),
+        )
 
-class LMRecording:
+
+class LMRecording(Recording):
     """One language model call under way."""
 
     __slots__ = (
-        "_active",
+        "_call",
         "_content",
-        "_identity",
-        "_invocation",
+        "_labels",
+        "_model",
         "_opened",
+        "_origin",
         "_outer",
         "_stream",
         "_telemetry",
@@ -111,88 +136,101 @@ class LMRecording:
     def __init__(
         self,
         telemetry: Telemetry,
-        opened: OpenInvocation[InferenceInvocation],
-        identity: ModelIdentity,
-        active: ActiveCall,
+        call: Call,
+        model: KnownModel,
+        opened: PlainInference | OpenInvocation[InferenceInvocation],
         under_way: LMCall,
         outer: LMCall | None,
+        stream: StreamTiming | None,
     ) -> None:
         self._telemetry = telemetry
         self._content = telemetry.content
+        self._call = call
+        self._model = model
         self._opened = opened
-        self._invocation = opened.invocation
-        self._identity = identity
-        self._active = active
         self._under_way = under_way
         self._outer = outer
-        self._stream: StreamTiming | None = time_stream(opened.invocation)
+        self._stream = stream
+        self._origin = NOWHERE
+        self._labels = NO_LABELS
+
+    def note_origin(self) -> None:
+        """Work out what the points of the call tell of where it comes from; those of a stream begin before its end."""
+        self._origin = origin_of(self._call)
+        self._labels = labels = self._telemetry.labels.with_origin(self._origin, self._call)
+        if not isinstance(self._opened, PlainInference):
+            self._opened.invocation.metric_attributes.update(labels.attributes)
 
     def describe(self, request: LMRequest, prompts: PromptTeller) -> None:
         """Set what is known of the call before it runs."""
         self._content = content = self._telemetry.content.of_language_model_span()
-        invocation, active = self._invocation, self._active
-        # For the event; the span has them from its start, and what a sampler took away is not to come back.
-        invocation.attributes.update(kept_by(self._opened.span, active.attributes))
-        set_request_parameters(invocation, request.options)
-        if invocation.stop_sequences:
-            invocation.stop_sequences = [content.word(text, "input") for text in invocation.stop_sequences]
-        role = role_of(active)
-        if role is not None:
-            invocation.attributes[semconv.DSPY_OPTIMIZER_ROLE] = role
-        if active.adapter_name is not None:
-            invocation.attributes[semconv.DSPY_ADAPTER_NAME] = active.adapter_name
-            if active.module is not None and classify(type(active.module.instance)).is_predictor:
-                invocation.prompt_name = prompt_name(active.module)
-                invocation.prompt_version = prompt_version(active.module)
-        if content.captured:
+        attributes, kept = self._opened.attributes, self._call.kept
+        module, given = kept.get(MODULE), kept.get(ATTRIBUTES)
+        if given and not isinstance(self._opened, PlainInference):
+            # For the event; the span has them from its start, and what a sampler took away is not to come back.
+            attributes.update(kept_by(self._opened.span, given))
+        if self._model.openai_api is not None:
+            attributes[OPENAI_API_TYPE] = self._model.openai_api
+        attributes.update(parameter_attributes(request.options))
+        stops = attributes.get(gen_ai.GEN_AI_REQUEST_STOP_SEQUENCES)
+        if stops:
+            attributes[gen_ai.GEN_AI_REQUEST_STOP_SEQUENCES] = [content.word(text, "input") for text in stops]
+        origin, adapter, version = self._origin, kept.get(ADAPTER_NAME), None
+        if origin.role is not None:
+            attributes[semconv.DSPY_OPTIMIZER_ROLE] = origin.role
+        if adapter is not None:
+            attributes[semconv.DSPY_ADAPTER_NAME] = adapter
+        if module is not None and origin.prompt is not None:
+            attributes[gen_ai.GEN_AI_PROMPT_NAME] = origin.prompt
+            version = prompt_version(module)
+            if version is not None:
+                attributes[GEN_AI_PROMPT_VERSION] = version
+        if not isinstance(self._opened, PlainInference) and content.captured:
+            invocation = self._opened.invocation
             invocation.input_messages = input_messages(content, request.prompt, request.messages)
             invocation.tool_definitions = tool_definitions(content, request.tools) or None
-            if active.module is not None and invocation.prompt_name is not None:
-                prompts.tell(active.module, invocation.prompt_name, invocation.prompt_version)
+            if module is not None and origin.prompt is not None:
+                prompts.tell(module, origin.prompt, version)
 
     def finish(self, result: Any) -> None:
-        """End the span of a call that returned."""
-        if self._active.module is not None:
-            self._active.module.remember(result)
+        """Record a call that returned."""
+        module = self._call.kept.get(MODULE)
+        if module is not None:
+            module.remember(result)
         else:
-            self._active.remember(result)
-        self._end(None, result)
+            remember(self._call, result)
+        self._record(None, result)
 
     def fail(self, error: BaseException) -> None:
-        """End the span of a call that an exception ended; what it was billed all the same is its usage."""
-        self._end(error)
+        """Record a call that an exception ended; what it was billed all the same is its usage."""
+        self._record(error)
 
-    def _end(self, error: BaseException | None, result: Any = None) -> None:
-        try:
-            outcome = handed_on(self._outcome(), self._under_way.inner, result)
-            if self._stream is not None:
-                self._stream.end()
-                if self._under_way.streams:
-                    # Also where no chunk came.
-                    self._invocation.request_stream = True
-            self._invocation.attributes[semconv.DSPY_CACHE_HIT] = outcome is not None and outcome.cache_hit
-            if self._under_way.attempts > 1:
-                self._invocation.attributes[semconv.DSPY_LM_ATTEMPTS] = self._under_way.attempts
-            self._set_endpoint()
-            outcome = with_published(outcome, self._invocation)
-            if outcome is not None:
-                outcome.response_model = response_model(
-                    outcome.response_model, model_text(self._under_way.language_model)
-                )
-                self._price(outcome)
-            self._count(outcome, error)
-            if outcome is not None:
-                self._record_outcome(outcome)
-            if self._opened.is_recording and self._content.captured:
-                self._record_reply(outcome, result)
-            if error is not None:
-                self._invocation.finish_reasons = [ENDED_BY_ERROR]
-            if self._outer is not None:
-                # The outer call takes the outcome; what stands here would reach its span as it is.
-                self._invocation.attributes.clear()
-                self._invocation.metric_attributes.clear()
-        finally:
-            self._opened.end(error)
+    def _record(self, error: BaseException | None, result: Any = None) -> None:
+        opened, under_way, attributes = self._opened, self._under_way, self._opened.attributes
+        outcome = self._outcome()
+        if under_way.inner:
+            outcome = handed_on(outcome, under_way.inner, result)
+        if self._stream is not None:
+            self._stream.end()
+        if under_way.streams and self._stream is not None:
+            attributes[gen_ai.GEN_AI_REQUEST_STREAM] = True  # also where no chunk came
+        attributes[semconv.DSPY_CACHE_HIT] = outcome is not None and outcome.cache_hit
+        if under_way.attempts > 1:
+            attributes[semconv.DSPY_LM_ATTEMPTS] = under_way.attempts
+        if not isinstance(opened, PlainInference) or opened.published.says_something:
+            outcome = with_published(outcome, opened.context)
+        if outcome is not None:
+            outcome.response_model = self._model.answered_by(outcome.response_model)
+            self._price(outcome)
+        self._count(outcome, error)
+        self._record_outcome(outcome)
+        if not isinstance(opened, PlainInference) and opened.is_recording and self._content.captured:
+            record_reply(self._content, opened.invocation, outcome, result)
+        if error is not None:
+            attributes[gen_ai.GEN_AI_RESPONSE_FINISH_REASONS] = [ENDED_BY_ERROR]
+        if self._outer is not None:
+            # The outer call takes the outcome; what stands here would reach its span as it is.
+            attributes.clear()
 
     def _outcome(self) -> LMOutcome | None:
         """Return what the whole call used and paid, in the words of what was told last."""
@@ -202,56 +240,41 @@ class LMRecording:
                 self._price(part)
         return outcome_of_parts(parts, told[-1] if told else None)
 
-    def _set_endpoint(self) -> None:
-        endpoint = self._under_way.endpoint
-        server = server_address(endpoint) if endpoint and self._invocation.server_address is None else None
-        if server is not None:
-            self._invocation.data.server_address = server.host
-            self._invocation.data.server_port = server.port
-
     def _price(self, outcome: LMOutcome) -> None:
-        """Estimate the price of what DSPy has none for."""
-        if outcome.cache_hit:
-            if outcome.saved_cost is None:
-                outcome.saved_cost = self._estimate(outcome.saved_usage, outcome.response_model)
-        elif outcome.cost is None:
-            outcome.cost = self._estimate(outcome.usage, outcome.response_model)
+        own, language_model = self._telemetry.options.prices, self._under_way.language_model
+        settle_price(outcome, self._model.identity, own, language_model)
 
-    def _estimate(self, usage: TokenUsage, answered_by: str | None) -> float | None:
-        if not usage.is_known:
-            return None
-        price = estimate(self._identity.provider, self._identity.model, usage)
-        # A deployment has a name of its own; which model it is comes with the reply.
-        return estimate(self._identity.provider, answered_by, usage) if price is None and answered_by else price
-
-    def _record_outcome(self, outcome: LMOutcome) -> None:
-        invocation = self._invocation
-        if self._active.module is not None and self._outer is None:
-            self._active.module.note_answer(outcome.response_id)
-        invocation.response_model_name = outcome.response_model
-        invocation.input_tokens = outcome.usage.input_tokens
-        invocation.output_tokens = outcome.usage.output_tokens
-        if outcome.cache_hit:
-            invocation.metric_attributes[semconv.DSPY_CACHE_HIT] = True
-        if not invocation.span.is_recording():
+    def _record_outcome(self, outcome: LMOutcome | None) -> None:
+        """Set what the call was answered with, on its span and on the points that its end records."""
+        answered_by, cache_hit = (None, False) if outcome is None else (outcome.response_model, outcome.cache_hit)
+        point, opened = self._model.point(answered_by, self._labels, cache_hit=cache_hit), self._opened
+        module = self._call.kept.get(MODULE)
+        if outcome is not None and module is not None and self._outer is None:
+            module.note_answer(outcome.response_id)
+        endpoint = self._under_way.endpoint
+        server = server_address(endpoint) if endpoint and self._model.server is None else None
+        if server is not None:
+            found = {SERVER_ADDRESS: server.host, SERVER_PORT: server.port}
+            found = {name: value for name, value in found.items() if value is not None}
+            opened.attributes.update(found)
+            point = {**point, **found}
+        if isinstance(opened, PlainInference):
+            opened.metric_attributes = point
+        elif self._outer is None:
+            opened.invocation.metric_attributes.update(point)
+        if outcome is None:
             return
-        invocation.response_id = outcome.response_id
-        invocation.finish_reasons = outcome.finish_reasons
-        set_token_details(invocation, outcome.usage)
-        invocation.attributes.update(outcome_attributes(outcome))
-
-    def _record_reply(self, outcome: LMOutcome | None, result: Any) -> None:
-        """Set what the language model said: as it came, else as DSPy hands it out, else what the call returned.
-
-        A class that overrides ``__call__`` and its like pass none of the places where DSPy tells of a reply.
-        """
-        replies, said, reasons = (
-            ((), result, [])
-            if outcome is None
-            else (outcome.replies, outcome.outputs or result, outcome.finish_reasons)
-        )
-        content = self._content.make_room_for_answer()
-        self._invocation.output_messages = output_messages(content, replies, said, reasons)
+        if isinstance(opened, PlainInference):
+            opened.input_tokens, opened.output_tokens = outcome.usage.input_tokens, outcome.usage.output_tokens
+        else:
+            invocation = opened.invocation
+            invocation.response_model_name = outcome.response_model
+            invocation.input_tokens = outcome.usage.input_tokens
+            invocation.output_tokens = outcome.usage.output_tokens
+            invocation.response_id = outcome.response_id
+            invocation.finish_reasons = outcome.finish_reasons
+        if opened.is_recording:
+            opened.attributes.update(outcome_attributes(outcome))
 
     def _count(self, outcome: LMOutcome | None, error: BaseException | None) -> None:
         """Add the call to the roll-ups and to DSPy's metrics, or leave that to the call around it."""
@@ -259,36 +282,16 @@ class LMRecording:
             if outcome is not None:
                 self._outer.inner.append(outcome)
             return
-        if self._active.scope is not None:
+        is_refused = outcome is None and isinstance(error, BudgetStop)
+        admission = self._call.kept.get(ADMISSION)
+        if admission is not None:
+            admission.is_free = is_refused or (outcome is not None and outcome.cache_hit)
+        if is_refused:
+            return  # nothing was sent
+        scope, model = self._call.kept.get(SCOPE), self._model
+        if scope is not None:
             usage = usage_of(outcome, error)
-            self._active.scope.add(usage, self._identity.model)
-            add_by_role(self._active, usage, self._identity.model)
-        self._record_metrics(outcome)
-
-    def _record_metrics(self, outcome: LMOutcome | None) -> None:
-        metrics, model = self._telemetry.metrics, self._identity.model
-        context = self._opened.context
-        cache_hit = outcome is not None and outcome.cache_hit
-        metrics.cache_requests.add(1, {GEN_AI_REQUEST_MODEL: model, semconv.DSPY_CACHE_HIT: cache_hit}, context)
-        if outcome is None:
-            return
-        if cache_hit and outcome.saved_cost is not None:
-            saved = {GEN_AI_REQUEST_MODEL: model, semconv.GEN_AI_USAGE_COST_CURRENCY: CURRENCY}
-            metrics.cache_saved_cost.add(outcome.saved_cost, saved, context)
-        if outcome.cost is not None:
-            attributes: dict[str, AttributeValue] = {
-                GEN_AI_OPERATION_NAME: _operation(self._active.instance),
-                GEN_AI_PROVIDER_NAME: self._identity.provider,
-                GEN_AI_REQUEST_MODEL: model,
-                semconv.GEN_AI_USAGE_COST_CURRENCY: CURRENCY,
-                semconv.GEN_AI_USAGE_COST_SOURCE: outcome.cost_source,
-            }
-            if outcome.response_model is not None:
-                attributes[GEN_AI_RESPONSE_MODEL] = outcome.response_model
-            metrics.operation_cost.record(outcome.cost, attributes, context)
-
-
-def _operation(language_model: Any) -> str:
-    if text_of_name(read(language_model, "model_type")) == "text":
-        return GenAiOperationNameValues.TEXT_COMPLETION.value
-    return GenAiOperationNameValues.CHAT.value
+            scope.add_sound(usage, model.identity.model)
+            if OPTIMIZER in self._call.kept:
+                add_by_role(self._call, usage, model.identity.model)
+        record_outcome(self._telemetry.metrics, model, self._labels, outcome, self._opened.context)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.propagate import inject
 
-from ..calls import keyword_view
-from ..context import current_call
+from ..wrapping.calls import keyword_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..calls import Call
+    from ..context import Call
 
 __all__ = ["MCPCallRecorder", "MCPSessionFinder"]
 
@@ -41,7 +40,7 @@ class MCPCallRecorder:
 
     def begin(self, call: Call) -> None:
         """Add to ``meta``, in place, what it does not hold already."""
-        if current_call().instance is None:
+        if call.caller is None or call.caller.instance is None:
             return
         carrier: dict[str, Any] = {}
         inject(carrier)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.context import set_value
@@ -17,37 +15,45 @@ from opentelemetry.util.genai.invocation import (
 from opentelemetry.util.genai.utils import fq_exception_type
 
 from .. import semconv
+from ..blocks import CONVERSATION_ID
 from ..content.exchanges import input_message, output_message
-from ..context import ActiveCall, current_call, with_call
+from ..context import with_call
+from ..language_models.lm_calls import LM_CALL
 from ..openings import carry_on, note
-from ..programs.agents import AgentRun, record_tools
+from ..optimization.example_calls import EXAMPLE_CALLS
+from ..programs.adapter_calls import ADAPTER_NAME
+from ..programs.agents import ACTING_AGENT, AgentRun, record_description, record_tools
 from ..programs.answers import answer_fields, names_beside_answer
 from ..programs.attempts import Attempts
 from ..programs.demos import listed_demos
+from ..programs.inputs import named_inputs
 from ..programs.known_modules import attributes_of_module
-from ..programs.module_classes import ModuleClass, ModuleKind, classify
-from ..programs.predictions import remember_span, without_trace
+from ..programs.module_classes import ModuleKind, classify
+from ..programs.predictions import NONE_BESIDE, remember_span, without_trace
 from ..programs.program_signatures import signature_of
-from ..programs.running_modules import RunningModule
-from ..reading import read
-from ..spans import OpenInvocation, OpenSpan, open_invocation, open_span
-from ..telemetry import usage_attributes
-from ..usage import UsageScope
+from ..programs.running_modules import MODULE, RunningModule, remember
+from ..reading import read, read_past
+from ..spans import OpenInvocation, enter, open_invocation, open_span
+from ..usage import SCOPE, UsageScope
+from ..usage_attributes import usage_attributes
+from ..wrapping.calls import Recording
+from ..wrapping.threads import STRAGGLER
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
+    from collections.abc import Mapping
+
+    from opentelemetry.util.types import AttributeValue
 
     from ..content import ContentKind
-    from ..patching import Call
+    from ..context import Call
+    from ..programs.module_classes import ModuleClass
     from ..programs.signatures import SignatureDescription
+    from ..spans import OpenSpan
     from ..telemetry import Telemetry
 
-OpenModule: TypeAlias = OpenSpan | OpenInvocation[WorkflowInvocation] | OpenInvocation[LocalAgentInvocation]
+    OpenModule: TypeAlias = OpenSpan | OpenInvocation[WorkflowInvocation] | OpenInvocation[LocalAgentInvocation]
 
 __all__ = ["ModuleRecorder"]
-
-_NOT_INPUTS = frozenset({"config", "demos", "lm", "new_signature", "signature"})
-"""Keyword arguments that ``Predict._forward_preprocess`` takes for itself; ``config`` may hold a key."""
 
 
 class ModuleRecorder:
@@ -58,59 +64,61 @@ class ModuleRecorder:
 
     def begin(self, call: Call) -> ModuleRecording | None:
         """Start the span of a module call and make it the current one."""
-        parent = current_call()
         module = call.instance
         module_class = classify(type(module))
         if module_class.forward_is_awaited and call.attribute == "__call__":
             return None  # its forward is recorded, around its work
         signature = None if module_class.kind is ModuleKind.WORKFLOW else signature_of(module, module_class)
-        active = parent.inside(call)
-        active.module = RunningModule(module, parent.module, call.keyword_arguments, given=active.given)
-        if parent.module is None and active.example_calls is not None:
-            active.example_calls.modules.append(active.module)
+        around = call.kept
+        given = call.arguments, call.keyword_arguments
+        running = RunningModule(module, around.get(MODULE), module_class, call.keyword_arguments, given)
+        if running.caller is None:
+            examples = around.get(EXAMPLE_CALLS)
+            if examples is not None:
+                examples.modules.append(running)
         if module_class.makes_attempts:
-            active.module.attempts = Attempts(vars(module).get("module"))
+            running.attempts = Attempts(read_past(module, "__dict__").get("module"))
         if module_class.kind is ModuleKind.AGENT:
-            active.module.agent = AgentRun(module, _agent_name(module_class, signature))
-        active.known = partial(attributes_of_module, active.module)
-        active.adapter_name = None
-        active.language_model_call = None
-        context = with_call(active)
-        if parent.language_model_call is not None:
-            # A program that a language model runs inside its own call is made of calls in their own right.
-            context = set_value(CLIENT_INFERENCE_CONTEXT_KEY, None, context)
-        opened = self._open(module_class, signature, active, context)
-        if active.module.attempts is not None:
-            note(active.module.attempts)
-        active.module.span = opened.span
-        recording = ModuleRecording(self._telemetry, module_class, signature, active, opened)
+            running.agent = AgentRun(module, _agent_name(module_class, signature))
+        kept = {**around, MODULE: running, ADAPTER_NAME: None, LM_CALL: None}
+        if running.agent is not None:
+            kept[ACTING_AGENT] = running.agent
+        call.kept = kept
+        recording = ModuleRecording(self._telemetry, module_class, signature, call, running)
+        call.teller = recording
+        opened = self._open(call, recording, around.get(LM_CALL) is not None)
+        recording.opened = opened
+        running.span = opened.span
+        if running.attempts is not None:
+            note(call, running.attempts)
         if opened.is_recording:
-            active.scope = UsageScope(parent.scope)
-            carry_on(recording.describe, call)
-            recording.place(parent)
+            kept[SCOPE] = recording.scope = UsageScope.below(kept.get(SCOPE))
+            carry_on(call, recording.describe)
         return recording
 
-    def _open(
-        self, module_class: ModuleClass, signature: SignatureDescription | None, active: ActiveCall, context: Context
-    ) -> OpenModule:
-        handler = self._telemetry.handler
+    def _open(self, call: Call, recording: ModuleRecording, is_inside_model: bool) -> OpenModule:
+        if is_inside_model:
+            # A program that a language model runs inside its own call is made of calls in their own right.
+            enter(call, set_value(CLIENT_INFERENCE_CONTEXT_KEY, None))
+        telemetry, module_class = self._telemetry, recording.module_class
         if module_class.kind is ModuleKind.BUILT_IN:
-            name = module_class.name
-            if signature is not None:
-                if signature.name is None and active.module is not None:
-                    active.span_name = partial(active.module.name_by_place, name, signature)
-                name = f"{name} {signature.label}"
-            return open_span(self._telemetry.tracer, name, context)
-        if module_class.kind is ModuleKind.AGENT:
-            agent_name = _agent_name(module_class, signature)
+            signature = recording.signature
+            name = module_class.name if signature is None else f"{module_class.name} {signature.label}"
+            return open_span(call, telemetry.tracer, name)
+        conversation_id, agent = CONVERSATION_ID.of(call), recording.running.agent
+        if agent is not None:
             return open_invocation(
-                handler.invoke_local_agent(
-                    agent_name=agent_name, context=context, conversation_id=active.conversation_id
-                )
+                call,
+                telemetry.handler.invoke_local_agent(
+                    agent_name=agent.name, context=with_call(call), conversation_id=conversation_id
+                ),
             )
-        return open_invocation(
-            handler.workflow(module_class.name, context=context, conversation_id=active.conversation_id)
+        if telemetry.plain is not None:
+            return telemetry.plain.workflow(call, module_class.name)
+        workflow = telemetry.handler.workflow(
+            module_class.name, context=with_call(call), conversation_id=conversation_id
         )
+        return open_invocation(call, workflow)
 
 
 def _agent_name(module_class: ModuleClass, signature: SignatureDescription | None) -> str:
@@ -119,144 +127,153 @@ def _agent_name(module_class: ModuleClass, signature: SignatureDescription | Non
     return module_class.name
 
 
-class ModuleRecording:
+class ModuleRecording(Recording):
     """One module call under way."""
 
-    __slots__ = ("_active", "_began", "_content", "_module_class", "_opened", "_signature", "_telemetry")
+    __slots__ = (
+        "_began",
+        "_call",
+        "_content",
+        "_is_captured",
+        "_telemetry",
+        "module_class",
+        "opened",
+        "running",
+        "scope",
+        "signature",
+    )
+
+    opened: OpenModule
+    scope: UsageScope | None
 
     def __init__(
         self,
         telemetry: Telemetry,
         module_class: ModuleClass,
         signature: SignatureDescription | None,
-        active: ActiveCall,
-        opened: OpenModule,
+        call: Call,
+        running: RunningModule,
     ) -> None:
         self._telemetry = telemetry
         self._content = telemetry.content
-        self._module_class = module_class
-        self._signature = signature
-        self._active = active
-        self._opened = opened
+        self._is_captured = False
+        self._call = call
         self._began = time.perf_counter()
+        self.module_class = module_class
+        self.signature = signature
+        self.running = running
+        self.scope = None
 
-    def describe(self, call: Call) -> None:
+    def name_at_start(self, name: str) -> str:
+        """Return the name of the span: a signature without a name is called by its place."""
+        signature = self.signature
+        if signature is None or signature.name is not None or self.module_class.kind is not ModuleKind.BUILT_IN:
+            return name
+        return self.running.name_by_place(self.module_class.name, signature)
+
+    def attributes_at_start(self) -> Mapping[str, AttributeValue]:
+        """Return what is known of the call before it runs."""
+        attributes = attributes_of_module(self.running, self.module_class)
+        if self.signature is not None:
+            attributes.update(self.signature.attributes)
+        return attributes
+
+    def describe(self) -> None:
         """Take note of what is known of the call before it runs, beyond what its span started with."""
-        self._content = self._telemetry.content.of_span()
-        attributes = self._opened.attributes
-        if self._signature is not None:
-            attributes[semconv.DSPY_SIGNATURE_FIELDS] = self._signature.fields
-            if self._signature.name is not None:
-                attributes[semconv.DSPY_SIGNATURE_NAME] = self._signature.name
-        if self._module_class.is_predictor:
+        opened, call, caller = self.opened, self._call, self.running.caller
+        if self.module_class.is_predictor:
             demos = listed_demos(call.keyword_arguments.get("demos", read(call.instance, "demos")))
             if demos is not None:
-                attributes[semconv.DSPY_DEMOS_COUNT] = len(demos)
-        if isinstance(self._opened, OpenInvocation) and isinstance(self._opened.invocation, LocalAgentInvocation):
-            record_tools(self._opened.invocation, call.instance, self._content)
-        if self._content.captured:
-            self._record_content(_inputs(call, self._module_class), "input")
-
-    def place(self, parent: ActiveCall) -> None:
-        """Take note of what the call is to the one around it: one of its attempts, the second run of an item."""
-        if parent.straggler:
-            self._opened.attributes[semconv.DSPY_STRAGGLER] = True
-        caller = parent.module
-        attempts = None if caller is None else caller.attempts_of(parent.instance, self._active.instance)
-        if attempts is not None:
-            attempts.begin(self._opened)
+                opened.attributes[semconv.DSPY_DEMOS_COUNT] = len(demos)
+        if self._telemetry.plain is None:
+            self._content = self._telemetry.content.of_span()
+            self._is_captured = self._content.captured
+        if isinstance(opened, OpenInvocation) and isinstance(opened.invocation, LocalAgentInvocation):
+            record_description(opened.invocation, call.instance, self._content)
+            record_tools(opened.invocation, call.instance, self._content)
+        if STRAGGLER.of(call.caller):
+            opened.attributes[semconv.DSPY_STRAGGLER] = True
+        if caller is not None and caller.attempts is not None and call.caller is not None:
+            attempts = caller.attempts_of(call.caller.instance, call.instance)
+            if attempts is not None:
+                attempts.begin(opened)
+        if self._is_captured:
+            self._record_content(named_inputs(call, self.module_class), "input")
 
     def finish(self, result: Any) -> None:
-        """End the span of a call that returned."""
-        try:
-            module = self._active.module
-            response_id = None if module is None or module.answers != 1 else module.response_id_of_result
-            is_told = module is not None and self._telemetry.content.captured and module.is_recorded
-            beside = names_beside_answer(self._active.instance, result) if is_told else frozenset()
-            remember_span(result, self._opened.span.get_span_context(), response_id, beside)
+        """Record a call that returned."""
+        running = self.running
+        self._remember_span(result)
+        if running.agent is not None or (running.caller is not None and running.caller.agent is not None):
             self._note_for_agents(result)
-            if module is not None and module.caller is not None:
-                module.remember(result)
-            elif module is not None:
-                self._active.remember(result)
-                if self._active.example_calls is not None:
-                    module.answer = result
-            if self._opened.is_recording and self._content.captured:
-                self._content.make_room_for_answer()
-                self._record_content(result, "output")
-        finally:
-            self._end(None)
+        if running.caller is not None:
+            running.remember(result)
+        else:
+            remember(self._call, result)
+            if EXAMPLE_CALLS.of(self._call) is not None:
+                running.answer = result
+        if self._is_captured:
+            self._content.make_room_for_answer()
+            self._record_content(result, "output")
 
     def fail(self, error: BaseException) -> None:
-        """End the span of a call that an exception ended."""
-        try:
-            module, calls = self._active.module, self._active.example_calls
-            if module is not None and calls is not None:
-                calls.note_error(module, error)
-            if module is not None and module.caller is None:
-                self._active.remember()
-            if module is not None and module.caller is not None and module.caller.agent is not None:
-                module.caller.agent.note_error(module.instance, error)
-        finally:
-            self._end(error)
+        """Record a call that an exception ended."""
+        running, examples = self.running, self._call.kept.get(EXAMPLE_CALLS)
+        if examples is not None:
+            examples.note_error(running, error)
+        if running.caller is None:
+            remember(self._call)
+        elif running.caller.agent is not None:
+            running.caller.agent.note_error(running.instance, error)
+
+    def end(self, error: BaseException | None) -> None:
+        """Record what was used inside, what was tried, and how long it took."""
+        attributes = self.opened.attributes
+        if self.running.attempts is not None:
+            attributes.update(self.running.attempts.told())
+        if self.scope is not None:
+            attributes.update(usage_attributes(self.scope))
+        if self.module_class.kind is ModuleKind.BUILT_IN:
+            self._record_duration(error)
+        elif self.running.agent is not None:
+            self._telemetry.metrics.record_agent(self.running.agent, self.opened.context)
+
+    def _remember_span(self, result: Any) -> None:
+        running = self.running
+        response_id = running.response_id_of_result if running.answers == 1 else None
+        beside = NONE_BESIDE
+        if self._telemetry.plain is None and self._telemetry.content.captured and running.is_recorded:
+            beside = names_beside_answer(running.instance, result)
+        remember_span(result, self.opened.span.get_span_context(), response_id, beside)
 
     def _note_for_agents(self, result: Any) -> None:
         """Tell the agent that made the call what it returned, and an agent's span why the agent ended."""
-        module = self._active.module
-        if module is None:
-            return
-        if module.caller is not None and module.caller.agent is not None:
-            module.caller.agent.note_result(module.instance, result)
-        reason = module.agent.termination_reason(result) if module.agent is not None else None
+        running = self.running
+        if running.caller is not None and running.caller.agent is not None:
+            running.caller.agent.note_result(running.instance, result)
+        reason = running.agent.termination_reason(result) if running.agent is not None else None
         if reason is not None:
-            self._opened.attributes[semconv.DSPY_AGENT_TERMINATION_REASON] = reason
+            self.opened.attributes[semconv.DSPY_AGENT_TERMINATION_REASON] = reason
 
-    def _end(self, error: BaseException | None) -> None:
-        try:
-            module = self._active.module
-            if module is not None and module.attempts is not None:
-                self._opened.attributes.update(module.attempts.end())
-            if self._opened.is_recording and self._active.scope is not None:
-                self._opened.attributes.update(usage_attributes(self._active.scope))
-            self._record_duration(None if error is None else fq_exception_type(error))
-        finally:
-            self._opened.end(error)
-
-    def _record_duration(self, error_type: str | None) -> None:
-        attributes = {semconv.DSPY_MODULE_NAME: self._module_class.name}
-        if self._signature is not None and self._signature.name is not None:
-            attributes[semconv.DSPY_SIGNATURE_NAME] = self._signature.name
-        if error_type is not None:
-            attributes[ERROR_TYPE] = error_type
-        self._telemetry.metrics.module_duration.record(time.perf_counter() - self._began, attributes)
+    def _record_duration(self, error: BaseException | None) -> None:
+        """Record it for DSPy's own modules; workflows and agents have the conventions' durations."""
+        point = self.module_class.point(None if self.signature is None else self.signature.name)
+        if error is not None:
+            point = {**point, ERROR_TYPE: fq_exception_type(error)}
+        self._telemetry.metrics.module_duration.record(time.perf_counter() - self._began, point, self.opened.context)
 
     def _record_content(self, value: Any, kind: ContentKind) -> None:
-        if isinstance(self._opened, OpenSpan):
+        if not isinstance(self.opened, OpenInvocation):
             if self._content.on_spans:
                 name = semconv.DSPY_MODULE_INPUTS if kind == "input" else semconv.DSPY_MODULE_OUTPUTS
-                self._opened.attributes[name] = self._text_of(value, kind)
+                self.opened.attributes[name] = self._text_of(value, kind)
             return
         if kind == "input":
-            self._opened.invocation.input_messages = [input_message(self._content, value)]
+            self.opened.invocation.input_messages = [input_message(self._content, value)]
             return
         answer = without_trace(value)
-        self._opened.invocation.output_messages = [output_message(self._content, answer, answer_fields(answer))]
+        self.opened.invocation.output_messages = [output_message(self._content, answer, answer_fields(answer))]
 
     def _text_of(self, value: Any, kind: ContentKind) -> str:
         content = self._content
         return content.named_json(value, kind) if kind == "input" else content.json(without_trace(value), kind)
-
-
-def _inputs(call: Call, module_class: ModuleClass) -> dict[str, Any]:
-    """Return the arguments of a module call by name."""
-    named: dict[str, Any] = {}
-    if call.arguments:
-        # On the class: reading it on the instance warns (``Module.__getattribute__``).
-        forward = getattr(type(call.instance), "forward", None) or getattr(type(call.instance), "aforward", None)
-        parameters = [*inspect.signature(forward).parameters][1:] if forward else []
-        for index, value in enumerate(call.arguments):
-            named[parameters[index] if index < len(parameters) else str(index)] = value
-    named.update(call.keyword_arguments)
-    if module_class.kind is ModuleKind.WORKFLOW:
-        return named
-    return {name: value for name, value in named.items() if name not in _NOT_INPUTS}

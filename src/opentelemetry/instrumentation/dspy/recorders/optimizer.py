@@ -5,30 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import semconv
-from ..context import ActiveCall, current_call, with_call
+from ..budgets.stop import BudgetStop
+from ..context import with_call
 from ..encodable import encodable
 from ..openings import carry_on
 from ..optimization.evaluations import EVALUATION
 from ..optimization.models_at_work import optimizer_models
 from ..optimization.optimizer_runs import OPTIMIZER, ExamplePlace, OptimizerPlace, OptimizerRun
 from ..optimization.optimizer_settings import compile_arguments, setting_attributes
+from ..optimization.planned_trials import planned_trials
 from ..optimization.program_texts import chosen_texts
 from ..optimization.roles import role_attributes
 from ..programs.program_signatures import program_signature_attributes
 from ..programs.prompts import prompt_version
-from ..programs.running_modules import RunningModule
+from ..programs.running_modules import MODULE, RunningModule
 from ..reading import size_of
-from ..spans import OpenSpan, enter, open_span
-from ..telemetry import usage_attributes
-from ..usage import UsageScope
+from ..spans import enter, open_span
+from ..tracers import RUN_ATTRIBUTES, KnownAtStart
+from ..usage import SCOPE, UsageScope
+from ..usage_attributes import usage_attributes
+from ..wrapping.calls import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..calls import Call
     from ..config import OptimizerTraces
     from ..content import Content
-    from ..spans import EnteredContext
+    from ..context import Call
+    from ..spans import OpenSpan
     from ..telemetry import Telemetry
 
 __all__ = ["JudgeRecorder", "OptimizerRecorder"]
@@ -42,31 +46,35 @@ class OptimizerRecorder:
 
     def begin(self, call: Call) -> OptimizerRecording | None:
         """Start the span of a run and make it the current one."""
-        parent = current_call()
-        place = OPTIMIZER.of(parent)
+        place = OPTIMIZER.of(call)
         if place is not None and place.run.optimizer is call.instance:
             return None
-        name = type(call.instance).__name__
+        optimizer, name, given = call.instance, type(call.instance).__name__, compile_arguments(call)
         # The record names no instance: an optimizer calls other methods on itself that are recorded too.
-        active = parent.child(None, None, "")
-        active.scope = UsageScope(parent.scope)
-        EVALUATION.put(active, None)
+        call.instance, call.owner, call.attribute = None, None, ""
         run = OptimizerRun(
-            call.instance,
+            optimizer,
             name,
-            _traces(parent, self._telemetry.options.optimizer_traces),
-            active.scope,
+            _traces(call, self._telemetry.options.optimizer_traces),
+            UsageScope.below(SCOPE.of(call)),
             place.run if place is not None else None,
         )
-        OPTIMIZER.put(active, OptimizerPlace(run))
-        active.known = run.attributes
-        opened = open_span(self._telemetry.tracer, f"optimize {name}", with_call(active))
+        run.planned_trials = planned_trials(optimizer, given)
+        call.kept = {
+            **call.kept,
+            SCOPE: run.scope,
+            EVALUATION: None,
+            OPTIMIZER: OptimizerPlace(run),
+            RUN_ATTRIBUTES: {semconv.DSPY_OPTIMIZER_RUN_ID: run.run_id},
+        }
+        call.teller = KnownAtStart(run.attributes)
+        opened = open_span(call, self._telemetry.tracer, f"optimize {name}")
         if opened.is_recording:
-            carry_on(_describe, opened, run, compile_arguments(call))
+            carry_on(call, _describe, opened, run, given)
         return OptimizerRecording(run, opened, self._telemetry.content)
 
 
-class OptimizerRecording:
+class OptimizerRecording(Recording):
     """One run under way."""
 
     __slots__ = ("_content", "_opened", "_run")
@@ -77,70 +85,53 @@ class OptimizerRecording:
         self._content = content
 
     def finish(self, result: Any) -> None:
-        """End the span of a run that returned a program."""
-        try:
-            versions = _prompt_versions(result) if self._opened.is_recording else []
-            if versions:
-                self._opened.attributes[semconv.DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS] = versions
-            if self._opened.is_recording:
-                content = self._content.of_span()
-                self._opened.attributes.update(chosen_texts(content, result) if content.on_spans else {})
-        finally:
-            self._end(None)
+        """Record the program that a run returned."""
+        if not self._opened.is_recording:
+            return
+        versions = _prompt_versions(result)
+        if versions:
+            self._opened.attributes[semconv.DSPY_OPTIMIZER_BEST_PROMPT_VERSIONS] = versions
+        content = self._content.of_span()
+        self._opened.attributes.update(chosen_texts(content, result) if content.on_spans else {})
 
     def fail(self, error: BaseException) -> None:
-        """End the span of a run that an exception ended."""
-        self._end(error)
+        """Give the stop of a budget the best program to take with it."""
+        if isinstance(error, BudgetStop):
+            error.best_program = self._run.best_programs.best or error.best_program
 
-    def _end(self, error: BaseException | None) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """Record what was tried and used, also in a run that an exception ended."""
         run, attributes = self._run, self._opened.attributes
-        try:
-            if self._opened.is_recording:
-                attributes[semconv.DSPY_OPTIMIZER_TRIALS] = run.trials
-                if run.best_score is not None:
-                    attributes[semconv.DSPY_OPTIMIZER_BEST_SCORE] = run.best_score
-                attributes.update(usage_attributes(run.scope))
-                attributes.update(role_attributes(run))
-        finally:
-            self._opened.end(error)
+        if self._opened.is_recording:
+            attributes[semconv.DSPY_OPTIMIZER_TRIALS] = run.trials
+            if run.best_score is not None:
+                attributes[semconv.DSPY_OPTIMIZER_BEST_SCORE] = run.best_score
+            attributes.update(usage_attributes(run.scope))
+            attributes.update(role_attributes(run))
 
 
 class JudgeRecorder:
     """Marks what an optimizer asks the metric outside of an evaluation: GEPA does, for its feedback."""
 
-    def begin(self, call: Call) -> JudgeRecording | None:
+    def begin(self, call: Call) -> Recording | None:
         """Let the language model calls inside count as the judge's."""
-        parent = current_call()
-        place = OPTIMIZER.of(parent)
+        place = OPTIMIZER.of(call)
         if place is None:
             return None
-        active = parent.child(None, None, "")
-        active.module = None
-        OPTIMIZER.put(active, OptimizerPlace(place.run, place.trial, ExamplePlace(None)))
-        return JudgeRecording(enter(with_call(active)))
+        inside = (call.caller or call).part()
+        inside.kept = {
+            **call.kept,
+            MODULE: None,
+            OPTIMIZER: OptimizerPlace(place.run, place.trial, ExamplePlace(None)),
+        }
+        enter(call, with_call(inside))
+        return Recording()
 
 
-class JudgeRecording:
-    """Feedback under way."""
-
-    __slots__ = ("_entered",)
-
-    def __init__(self, entered: EnteredContext) -> None:
-        self._entered = entered
-
-    def finish(self, result: Any) -> None:
-        """Let calls count as the optimizer's own again."""
-        self._entered.end()
-
-    def fail(self, error: BaseException) -> None:
-        """Do the same after an exception."""
-        self.finish(None)
-
-
-def _traces(parent: ActiveCall, traces: OptimizerTraces) -> OptimizerTraces:
+def _traces(call: Call, traces: OptimizerTraces) -> OptimizerTraces:
     """Return where the run's examples go: what a program compiles while it answers stays in the answer's trace."""
-    place = OPTIMIZER.of(parent)
-    is_inside = parent.module is not None or (place is not None and place.example is not None)
+    place = OPTIMIZER.of(call)
+    is_inside = MODULE.of(call) is not None or (place is not None and place.example is not None)
     return "nested" if is_inside and traces in ("auto", "linked") else traces
 
 
@@ -164,6 +155,6 @@ def _prompt_versions(program: Any) -> list[str]:
     if not hasattr(type(program), "named_predictors"):
         return []
     return [
-        f"{encodable(path)}={prompt_version(RunningModule(predictor, None, {}))}"
+        f"{encodable(path)}={prompt_version(RunningModule.of(predictor, None, {}))}"
         for path, predictor in program.named_predictors()
     ]

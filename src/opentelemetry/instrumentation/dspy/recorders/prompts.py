@@ -8,7 +8,9 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_PROMPT_NAME
 
 from .. import semconv
+from ..convention_names import GEN_AI_PROMPT_VERSION
 from ..locks import ForkSafeLock
+from ..log_events import emit_event
 from ..programs.prompts import prompt_template
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ __all__ = ["PromptTeller"]
 
 MAX_TOLD = 10_000
 """Prompts that are remembered; a program that makes more of them is told of the oldest again."""
-
-GEN_AI_PROMPT_VERSION = "gen_ai.prompt.version"
 
 
 class PromptTeller:
@@ -46,13 +46,14 @@ class PromptTeller:
         }
         if template.demos:
             attributes[semconv.DSPY_PROMPT_DEMOS] = content.json(template.demos, "input")
-        self._telemetry.logger.emit(
+        emit_event(
+            self._telemetry.logger,
             LogRecord(
                 event_name=semconv.EVENT_DSPY_PROMPT,
                 severity_number=SeverityNumber.DEBUG,
                 severity_text=SeverityNumber.DEBUG.name,
                 attributes=attributes,
-            )
+            ),
         )
 
     def _is_new(self, prompt: tuple[str, str]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import INVALID_TRACE_ID, Link, get_current_span
@@ -11,19 +12,25 @@ from opentelemetry.trace import INVALID_TRACE_ID, Link, get_current_span
 from opentelemetry import context as context_api
 
 from .. import semconv
-from ..context import ActiveCall, current_call, with_call
+from ..blocks import ATTRIBUTES, CONVERSATION_ID
+from ..budgets.stop import BudgetExceededError, BudgetStop
+from ..context import NO_CALL, Call, with_call
+from ..labels.baggage import with_shared_baggage
+from ..labels.given import GIVEN, labels_with
 from ..locks import ForkSafeLock
-from ..spans import EnteredContext, OpenSpan, enter, open_span
-from ..telemetry import usage_attributes
-from ..usage import UsageScope, shared_scope
+from ..optimization.example_calls import EXAMPLE_CALLS
+from ..passing_errors import tell_inside
+from ..spans import OpenSpan, enter, open_span
+from ..usage import SCOPE, UsageScope, shared_scope
+from ..usage_attributes import usage_attributes
 from ..weak import WeakIdentityMap
+from ..wrapping.calls import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.context import Context
 
-    from ..calls import Call
     from ..telemetry import Telemetry
 
 __all__ = ["BatchRecorder", "CallerRecorder", "WaitingCallers"]
@@ -37,7 +44,7 @@ class _Caller:
 
     item: object
     context: Context
-    call: ActiveCall
+    call: Call
 
 
 class WaitingCallers:
@@ -85,12 +92,12 @@ class CallerRecorder:
     def begin(self, call: Call) -> CallerRecording:
         """Note the caller before the other thread can see its item."""
         item = call.arguments[0] if call.arguments else call.keyword_arguments.get("input_item")
-        caller = _Caller(item, context_api.get_current(), current_call())
+        caller = _Caller(item, context_api.get_current(), call.caller or call)
         self._waiting.add(call.instance, caller)
         return CallerRecording(self._waiting, call.instance, caller)
 
 
-class CallerRecording:
+class CallerRecording(Recording):
     """One caller that waits."""
 
     __slots__ = ("_caller", "_unbatchify", "_waiting")
@@ -100,12 +107,13 @@ class CallerRecording:
         self._unbatchify = unbatchify
         self._caller = caller
 
-    def finish(self, result: Any) -> None:
-        """The caller has its result."""
-        self._waiting.remove(self._unbatchify, self._caller)
-
     def fail(self, error: BaseException) -> None:
-        """The caller has an exception, its own or the batch's."""
+        """The stop of a budget, which the batch had, goes on as what it was."""
+        if isinstance(error, BudgetExceededError) and isinstance(error.__cause__, BudgetStop):
+            raise BudgetStop(error.__cause__.scope, error.__cause__.bound)
+
+    def end(self, error: BaseException | None) -> None:
+        """The caller has its result or an exception, its own or the batch's."""
         self._waiting.remove(self._unbatchify, self._caller)
 
 
@@ -122,71 +130,74 @@ class BatchRecorder:
         self._telemetry = telemetry
         self._waiting = waiting
 
-    def begin(self, call: Call) -> BatchRecording | None:
+    def begin(self, call: Call) -> Recording | None:
         """Start the span of a batch that the thread of the ``Unbatchify`` runs."""
         if vars(call.instance).get("worker_thread") is not threading.current_thread():
             return None
         callers = self._waiting.take(call.instance, call.arguments[0])
         if not callers:
             return None
-        active = _call_around(callers).inside(call)
+        around = _call_around(callers)
+        call.caller, call.kept, call.block = around, around.kept, around.block
         if len(call.arguments[0]) == 1:
-            return BatchRecording(active, enter(with_call(active, callers[0].context)), ())
-        context = with_call(active, callers[0].context if _in_one_trace(callers) else context_api.Context())
-        opened = open_span(self._telemetry.tracer, SPAN_NAME, context, links=_links(callers))
+            enter(call, with_call(call, callers[0].context))
+            return Recording()
+        context = callers[0].context if _in_one_trace(callers) else context_api.Context()
+        context = with_shared_baggage(context, [caller.context for caller in callers])
+        opened, scope = open_span(call, self._telemetry.tracer, SPAN_NAME, context, links=_links(callers)), None
         if opened.is_recording:
-            active.scope = UsageScope(active.scope)
+            scope = UsageScope.below(SCOPE.of(call))
+            SCOPE.put(call, scope)
             opened.attributes[semconv.DSPY_BATCH_SIZE] = len(call.arguments[0])
-        return BatchRecording(active, opened, [caller.call for caller in callers])
+        return BatchRecording(opened, scope, [caller.call for caller in callers])
 
 
-class BatchRecording:
-    """One batch under way."""
+class BatchRecording(Recording):
+    """One batch of several callers under way."""
 
-    __slots__ = ("_active", "_callers", "_opened")
+    __slots__ = ("_callers", "_opened", "_scope")
 
-    def __init__(self, active: ActiveCall, opened: OpenSpan | EnteredContext, callers: Sequence[ActiveCall]) -> None:
-        self._active = active
+    def __init__(self, opened: OpenSpan, scope: UsageScope | None, callers: Sequence[Call]) -> None:
         self._opened = opened
+        self._scope = scope
         self._callers = callers
 
-    def finish(self, result: Any) -> None:
-        """End the span of a batch that has its results."""
-        self._end(None)
-
-    def fail(self, error: BaseException) -> None:
-        """End the span of a batch that failed, for all of its callers, each of which is handed the exception."""
-        is_told = isinstance(self._opened, OpenSpan) and self._opened.is_recording
-        self._end(error)
-        for errors in [caller.errors for caller in self._callers if is_told and caller.errors is not None]:
-            errors.note(error, is_on_span=True, is_logged=False)
-
-    def _end(self, error: BaseException | None) -> None:
-        try:
-            opened = self._opened
-            if isinstance(opened, OpenSpan) and opened.is_recording and self._active.scope is not None:
-                opened.attributes.update(usage_attributes(self._active.scope))
-        finally:
-            self._opened.end(error)
+    def end(self, error: BaseException | None) -> None:
+        """Record a batch for all of its callers, each of which is handed the exception if it failed."""
+        if self._scope is not None:
+            self._opened.attributes.update(usage_attributes(self._scope))
+        if error is not None and self._opened.is_recording:
+            for caller in self._callers:
+                tell_inside(caller, error, is_on_span=True, is_logged=False)
 
 
-def _call_around(callers: Sequence[_Caller]) -> ActiveCall:
+def _call_around(callers: Sequence[_Caller]) -> Call:
     """Return the record of what the callers have in common; what one of them alone has is none of the batch's."""
     first, *others = [caller.call for caller in callers]
     if not others:
         return first
-    is_in_one_example = all(other.example_calls is first.example_calls for other in others)
-    is_one_conversation = all(_is_same(other.conversation_id, first.conversation_id) for other in others)
+    around = first if _in_one_trace(callers) else NO_CALL
     is_in_one_block = all(other.block is first.block for other in others)
-    return replace(
-        first if _in_one_trace(callers) else ActiveCall(),
-        scope=shared_scope([first.scope, *(other.scope for other in others)]),
-        conversation_id=first.conversation_id if is_one_conversation else None,
-        attributes=_shared(first.attributes, [other.attributes for other in others]),
-        example_calls=first.example_calls if is_in_one_example else None,
-        block=first.block if is_in_one_block else None,
-        around=first.around if is_in_one_block else None,
-    )
+    is_in_one_example = all(EXAMPLE_CALLS.of(other) is EXAMPLE_CALLS.of(first) for other in others)
+    is_one_conversation = all(_is_same(CONVERSATION_ID.of(other), CONVERSATION_ID.of(first)) for other in others)
+    kept = {
+        **around.kept,
+        SCOPE: shared_scope([SCOPE.of(caller.call) for caller in callers]),
+        CONVERSATION_ID: CONVERSATION_ID.of(first) if is_one_conversation else None,
+        ATTRIBUTES: _shared(ATTRIBUTES.of(first) or {}, [ATTRIBUTES.of(other) or {} for other in others]),
+        GIVEN: labels_with(_shared(_given_to(first), [_given_to(other) for other in others])),
+        EXAMPLE_CALLS: EXAMPLE_CALLS.of(first) if is_in_one_example else None,
+    }
+    shared = copy.copy(around)
+    shared.kept = kept
+    shared.block = first.block if is_in_one_block else None
+    shared.around = first.around if is_in_one_block else None
+    return shared
+
+
+def _given_to(call: Call) -> Mapping[str, Any]:
+    labels = GIVEN.of(call)
+    return {} if labels is None else labels.attributes
 
 
 def _shared(items: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,126 +1,118 @@
-"""One call of an embedder: what DSPy did for it, and what the replies of a hosted model told."""
+"""One call of an embedder: what DSPy did for it, and what the replies of a hosted model told and cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-from inspect import getattr_static, ismodule, isroutine
-from pathlib import PurePath
-from types import MemberDescriptorType
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
-from ..encodable import encodable
-from ..language_models.providers import ModelIdentity
-from ..language_models.reply_values import count_of, items_of, member, name_of
+from ..language_models.outcomes import total_of
+from ..language_models.pricing import settle_price
+from ..language_models.providers import model_text, response_model
+from ..lm_results import outcome_of_embeddings
+from ..slots import Slot
+from ..usage_sums import UnpricedUsage, Usage
 
-__all__ = ["EmbeddingCall", "identify_function"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-OWN_PROVIDER = "custom"
-"""``gen_ai.provider.name`` of a function that the application's own program has."""
+    from ..language_models.outcomes import LMOutcome
+    from ..language_models.own_prices import OwnPrices
+    from ..language_models.providers import ModelIdentity
+    from ..usage import UsageScope
+
+__all__ = ["EMBEDDING", "EmbeddingCall"]
 
 
 @dataclass(slots=True)
 class EmbeddingCall:
-    """One call of an embedder under way; DSPy's own functions tell of its batches here."""
+    """One call of an embedder under way; DSPy's own functions tell of its batches here.
 
-    computed: int = 0
-    """Batches that DSPy's cache did not have."""
-    _told: int = 0
-    _input_tokens: int = 0
-    response_model: str | None = None
+    What a reply tells is in the totals as soon as it is there, so that a budget can end a call of many batches between
+    two of them; the call itself is counted when it ends.
+    """
+
+    embedder: Any
+    identity: ModelIdentity
+    is_hosted: bool
+    """Whether it names a model that somebody serves; otherwise it is a function, of which nobody tells what it does."""
+    own_prices: OwnPrices | None = None
+    totals: Sequence[UsageScope] = ()
+    """To these the call adds."""
+    outer: EmbeddingCall | None = None
+    """The call whose function this one was made by: what is told here is a part of that."""
+    has_computed: bool = False
+    """Whether there was anything that DSPy's cache did not have."""
+    cache_answers: int = 0
+    """Batches that DSPy's cache had."""
+    replies: list[LMOutcome] = field(default_factory=list)
+    """What the replies of a hosted model told, one for each batch that was computed."""
+    failure: Exception | None = None
+    """What went wrong with a reply here: the call of the program goes on."""
+
+    @property
+    def whole(self) -> EmbeddingCall:
+        """The call that this one is a part of, itself where it is none of another."""
+        return self if self.outer is None else self.outer.whole
 
     def note_reply(self, reply: Any) -> None:
         """Take note of the reply of a hosted model to one batch; DSPy keeps nothing of it but the vectors."""
-        self.response_model = name_of(member(reply, "model")) or self.response_model
-        tokens = count_of(member(member(reply, "usage"), "prompt_tokens"))
-        # LiteLLM puts a zero where the reply told nothing.
-        if tokens:
-            self._told += 1
-            self._input_tokens += tokens
+        try:
+            outcome = outcome_of_embeddings(reply)
+            outcome.response_model = response_model(outcome.response_model, model_text(self.embedder))
+            settle_price(outcome, self.identity, self.own_prices, self.embedder)
+            self.whole.take(outcome)
+        except Exception as error:  # noqa: BLE001 - told of at the end of the call
+            self.failure = error
+
+    def take(self, outcome: LMOutcome) -> None:
+        """Add what one batch used and cost."""
+        self.replies.append(outcome)
+        tokens = outcome.usage.input_tokens or 0
+        if outcome.cost is not None:
+            self._add(Usage(embedding_tokens=tokens, cost=outcome.cost))
+        elif tokens:
+            self._add(UnpricedUsage(embedding_tokens=tokens))
+
+    def count(self, error: BaseException | None, vectors: int) -> bool:
+        """Count the call, which has ended with so many vectors, or with an error; return whether it is one.
+
+        What DSPy's cache answered whole is no call, nor what came to nothing before any text was embedded.
+        """
+        is_call = self.outer is None and (self.has_computed or bool(vectors and not self.cache_answers))
+        if is_call:
+            self._add(Usage(embedding_calls=1, cost_unknown_calls=int(self._lacks_price(error))))
+        return is_call
+
+    def _lacks_price(self, error: BaseException | None) -> bool:
+        """Return whether something was paid that nobody knows the price of.
+
+        A function that no reply was seen of may run in this process, and takes no price as far as is known.
+        """
+        if not self.replies:
+            return self.is_hosted and self.has_computed and error is None
+        return any(reply.cost is None for reply in self.replies)
+
+    def _add(self, usage: Usage) -> None:
+        for total in self.totals:
+            total.add_sound(usage, self.identity.model)
 
     @property
-    def input_tokens(self) -> int | None:
-        """Tokens of all batches that were computed, ``None`` where none was or a reply did not tell."""
-        return self._input_tokens if self.computed and self._told == self.computed else None
+    def is_from_cache(self) -> bool:
+        """Whether DSPy's cache answered the whole call."""
+        return self.cache_answers > 0 and not self.has_computed
+
+    def outcome(self) -> LMOutcome | None:
+        """Return what all batches used and cost, ``None`` where no reply told; a part that is not known leaves the
+        whole unknown."""
+        if not self.replies:
+            return None
+        outcome = total_of(self.replies)
+        named = [reply.response_model for reply in self.replies if reply.response_model is not None]
+        outcome.response_model = named[-1] if named else None
+        if any(reply.usage.input_tokens is None for reply in self.replies):
+            outcome.usage.input_tokens = None
+        return outcome
 
 
-def identify_function(model: Any) -> ModelIdentity:
-    """Return what an embedding function is called and which package it comes from.
-
-    A method is named by the model that its object says it holds (``SentenceTransformer("…").encode``), since the name
-    of the method is the same for all of them. So is a nameless function by the one object in its reach that embeds.
-    """
-    bound: str | None = None
-    while isinstance(model, partial):
-        bound = bound or _model_of(model.keywords)
-        model = model.func
-    holder = member(model, "__self__")
-    name = member(model, "__name__")
-    if not isinstance(name, str):
-        holder, name = model, None
-    elif name == "<lambda>":
-        holder = _used_by(model)
-    if ismodule(holder):  # that of a function written in C
-        holder = None
-    is_object = holder is not None and not isinstance(holder, type)
-    own = bound or (_model_of(holder) if is_object else None)
-    module = member(type(holder) if is_object else holder or model, "__module__")
-    package = module.partition(".")[0] if isinstance(module, str) and module else "__main__"
-    owner = member(type(holder) if is_object else holder, "__name__")
-    parts = [part for part in (owner, name) if isinstance(part, str)]
-    return ModelIdentity(
-        OWN_PROVIDER if package in ("__main__", "builtins") else package,
-        own or encodable(".".join(parts))[:MAX_NAME_LENGTH],
-    )
-
-
-_MODEL_NAMES = (
-    *("model_name", "model_id", "model_name_or_path", "name_or_path", "model", "model_card_data", "model_card"),
-    *("_model_card_vars", "base_model", "base_model_name", "embedding_model", "embedding_model_name", "repo_id"),
-    *("_model_name", "_model_id", "_model_name_or_path", "model_path", "auto_model", "_model", "encoder", "config"),
-    *("deployment", "engine", "name"),
-)
-"""Where objects that embed keep the name of their model, or an object that does, the surest first."""
-
-MAX_NAME_LENGTH = 200
-"""Characters of a model's name; a text that is longer is something else."""
-
-
-def _model_of(holder: Any, *, depth: int = 2) -> str | None:
-    for name in _MODEL_NAMES:
-        found = _kept(holder, name)
-        if isinstance(found, PurePath):
-            found = str(found)
-        if isinstance(found, str):
-            if found and len(found) <= MAX_NAME_LENGTH:
-                return encodable(found)
-        elif found is not None and depth > 1 and not isinstance(found, type) and not isroutine(found):
-            inner = _model_of(found, depth=depth - 1)
-            if inner is not None:
-                return inner
-    return None
-
-
-def _kept(holder: Any, name: str) -> Any:
-    """Return what an object keeps under a name, without running code of its own: a property may load a model."""
-    own = holder if isinstance(holder, dict) else member(holder, "__dict__")
-    if isinstance(own, dict) and name in own:
-        return own[name]
-    shared = getattr_static(type(holder), name, None)
-    if isinstance(shared, MemberDescriptorType):  # of a class with slots
-        return member(holder, name)
-    return shared if isinstance(shared, (str, PurePath)) else None
-
-
-def _used_by(function: Any) -> Any:
-    """Return the object that a nameless function embeds with, ``None`` if it uses several or none that is known."""
-    cells = (member(cell, "cell_contents") for cell in items_of(member(function, "__closure__")))
-    own, names = member(function, "__globals__"), items_of(member(member(function, "__code__"), "co_names"))
-    known = [*cells, *((own.get(name) for name in names) if isinstance(own, dict) else ())]
-    used = [value for value in known if not isinstance(value, (str, type)) and not _is_library(value)]
-    named = [value for value in used if _model_of(value) is not None]
-    return named[0] if len(named) == 1 else None
-
-
-def _is_library(value: Any) -> bool:
-    return value is None or isroutine(value) or ismodule(value)
+EMBEDDING: Final = Slot[EmbeddingCall]("embedding")
+"""The call of an embedder whose own code a call lies in."""

@@ -17,7 +17,7 @@ from ..reading import read, setting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..calls import Call
+    from ..context import Call
 
 __all__ = ["Retriever", "configured_retriever", "describe_retriever", "hands_on", "query_of", "top_k_of"]
 

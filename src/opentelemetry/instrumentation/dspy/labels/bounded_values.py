@@ -1,0 +1,94 @@
+"""A bound on the distinct values of each attribute of metric points: every value is a time series."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_PROMPT_NAME
+
+from .. import semconv
+from ..locks import ForkSafeLock
+from .names import MAX_NAMES
+
+if TYPE_CHECKING:
+    from .given import LabelValue
+
+__all__ = ["OTHER", "BoundedValues"]
+
+_logger = logging.getLogger(__name__)
+
+OTHER: Final = "other"
+"""Stands for every value that came after an attribute had seen as many as it may have."""
+
+_OURS = frozenset({semconv.DSPY_PROGRAM, GEN_AI_PROMPT_NAME, semconv.DSPY_OPTIMIZER_ROLE})
+
+_ADVICE_FOR_OURS = "Give classes and signatures that are made at run time one name"
+_ADVICE_FOR_GIVEN = "Give a group in its place, such as a plan or a region"
+
+
+class BoundedValues:
+    """The values that each attribute has had: the first so many stay what they are."""
+
+    __slots__ = ("_lock", "_max_values", "_option", "_told", "_values")
+
+    def __init__(self, max_values: int, option: str) -> None:
+        self._max_values = max_values
+        self._option = option
+        self._values: dict[str, set[tuple[type, LabelValue]]] = {}
+        self._told: set[str] = set()
+        self._lock = ForkSafeLock()
+
+    def of(self, name: str, value: LabelValue) -> LabelValue | None:
+        """Return the value of an attribute, or what stands for it; ``None`` for a name beyond the twentieth.
+
+        What is beyond a bound is logged once for each attribute.
+        """
+        with self._lock:
+            kept, is_new = self._kept(name, value)
+        if is_new:
+            # Not while the lock is held: a handler of the application's logging may take its time.
+            if kept is None:
+                self._tell_of_names(name)
+            else:
+                self._tell_of_values(name)
+        return kept
+
+    def _kept(self, name: str, value: LabelValue) -> tuple[LabelValue | None, bool]:
+        """Return what stands for a value, and whether it is the first one beyond a bound."""
+        values = self._values.get(name)
+        if values is None:
+            if name not in _OURS and len(self._values.keys() - _OURS) >= MAX_NAMES:
+                return None, self._is_first("")
+            values = self._values[name] = set()
+        key = (type(value), value)
+        if key not in values:
+            if len(values) >= self._max_values:
+                return OTHER, self._is_first(name)
+            values.add(key)
+        return value, False
+
+    def _is_first(self, name: str) -> bool:
+        is_first = name not in self._told
+        self._told.add(name)
+        return is_first
+
+    def _tell_of_values(self, name: str) -> None:
+        _logger.warning(
+            "%s has had %d different values on metrics. Calls with further ones count as %r from now on, in this "
+            "process; spans and usage_scope still tell them apart. %s, or set %s to a larger number: each value makes "
+            "a time series of every metric that it stands on, for each model, program and prompt.",
+            name,
+            self._max_values,
+            OTHER,
+            _ADVICE_FOR_OURS if name in _OURS else _ADVICE_FOR_GIVEN,
+            self._option,
+        )
+
+    def _tell_of_names(self, name: str) -> None:
+        _logger.warning(
+            "Metrics have %d attributes of your own, which is as many as they may have: %s stands on none, nor does "
+            "any other new one. Give one name with several values in their place.",
+            MAX_NAMES,
+            name,
+        )

@@ -1,0 +1,1 @@
+"""What would fail in silence, told at the time: one plain line on standard error, once in a process."""

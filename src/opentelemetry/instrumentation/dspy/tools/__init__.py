@@ -1,0 +1,1 @@
+"""Commands for whoever sets telemetry up; no program imports this room."""
