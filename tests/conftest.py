@@ -19,8 +19,10 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["DSPY_CACHEDIR"] = tempfile.mkdtemp(prefix="dspy-cache-")
 
 import pytest
+from generator.emitted import Emitted
 from model_server import ModelServer
 from opentelemetry.trace import INVALID_SPAN, get_current_span
+from parameter_names import ADDRESS
 from recorded import Recorded
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor
@@ -42,14 +44,41 @@ class StartTelemetry(Protocol):
     def __call__(self, *, capture: str = "", sampler: Sampler | None = None, **options: Any) -> Recorded: ...
 
 
+WRITE_EMITTED = pytest.StashKey[Emitted]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the reference of all names learn new ones."""
+    parser.addoption(
+        "--write-emitted", action="store_true", help="add what the tests emit to docs/generator/emitted.json"
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Keep what the tests emitted, where that was asked for."""
+    if WRITE_EMITTED in config.stash:
+        config.stash[WRITE_EMITTED].write()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marks of these tests known; generated examples may take their time on a busy machine."""
     config.addinivalue_line("markers", "complaints: the test makes the instrumentation log warnings")
+    if config.getoption("--write-emitted"):
+        if config.getoption("numprocesses", None):
+            raise pytest.UsageError("--write-emitted is for one process: of two workers the last one wins")
+        config.stash[WRITE_EMITTED] = Emitted.read()
     with contextlib.suppress(ImportError):
         from hypothesis import settings
 
         settings.register_profile("tests", deadline=None, max_examples=50)
         settings.load_profile("tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that hold the address of an object: in another process it has another one (pytest-xdist)."""
+    moving = [item.nodeid for item in items if ADDRESS.search(item.nodeid)]
+    if moving:
+        raise pytest.UsageError(f"give ids=name_of_value to the parameters of {moving}")
 
 
 @pytest.fixture(autouse=True)
@@ -82,8 +111,16 @@ def no_complaints(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixtu
     assert complaints == []
 
 
+@pytest.fixture(scope="session")
+def known_names() -> Emitted:
+    """All that programs are known to emit: what the reference explains."""
+    return Emitted.read()
+
+
 @pytest.fixture
-def start_telemetry(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartTelemetry]:
+def start_telemetry(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, known_names: Emitted
+) -> Iterator[StartTelemetry]:
     """Instrument DSPy as a test wants it; afterwards no span is open, and DSPy is as it was."""
     started: list[Recorded] = []
 
@@ -100,6 +137,14 @@ def start_telemetry(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartTelemetry]
     assert [span.name for recorded in started for span in recorded.collector.open] == []
     assert get_current_span() is INVALID_SPAN
     assert current_call() is NO_CALL
+    fails = request.node.get_closest_marker("complaints") is not None
+    for recorded in started:
+        emitted = recorded.emitted()
+        emitted.tells_always = not fails and recorded.sampler is None
+        if WRITE_EMITTED in request.config.stash:
+            request.config.stash[WRITE_EMITTED].add(emitted)
+        else:
+            assert emitted.missing_from(known_names) == [], "see docs/generator/emitted.py"
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class Desk(dspy.Module):
     def forward(self, question: str) -> Any:
         with dspy.context(rm=self.retriever):
             dspy.Retrieve(k=2)(question)
-        dspy.KNN(k=1, trainset=TRAINSET, vectorizer=dspy.Embedder(letters))(question=question)
+        dspy.KNN(k=1, trainset=TRAINSET, vectorizer=dspy.Embedder(letters, caching=False))(question=question)
         dspy.Parallel(num_threads=2, disable_progress_bar=True)([(self.answer, {"question": question})])
         return self.agent(question=question)
 

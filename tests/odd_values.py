@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Odd", "Untouchable", "hostile_values", "json_values"]
+__all__ = ["HOSTILE", "Odd", "Untouchable", "hostile_values", "json_values"]
 
 
 class Untouchable:
@@ -79,28 +79,26 @@ json_values = st.recursive(
     max_leaves=4,
 )
 
-_hostile = st.sampled_from(
-    [
-        Untouchable,
-        Nameless,
-        Refusing,
-        MagicMock,
-        lambda: mock_of(int),
-        lambda: mock_of(float),
-        lambda: mock_of(str),
-        lambda: mock_of(dict),
-        lambda: mock_of(list),
-        lambda: Liar(5),
-        lambda: Decimal("sNaN"),
-        lambda: Decimal("1e1000000"),
-        lambda: Fraction(1, 3),
-        lambda: np.array([1, 2]),
-        lambda: np.float64("nan"),
-        lambda: b"bytes",
-        lambda: 1j,
-        lambda: object,
-    ]
+HOSTILE: tuple[Callable[[], Any], ...] = (
+    Untouchable,
+    Nameless,
+    Refusing,
+    MagicMock,
+    lambda: mock_of(int),
+    lambda: mock_of(float),
+    lambda: mock_of(str),
+    lambda: mock_of(dict),
+    lambda: mock_of(list),
+    lambda: Liar(5),
+    lambda: Decimal("sNaN"),
+    lambda: Decimal("1e1000000"),
+    lambda: Fraction(1, 3),
+    lambda: np.array([1, 2]),
+    lambda: np.float64("nan"),
+    lambda: b"bytes",
+    lambda: 1j,
+    lambda: object,
 )
 
-hostile_values = st.builds(Odd, json_values.map(lambda value: lambda: value) | _hostile)
+hostile_values = st.builds(Odd, json_values.map(lambda value: lambda: value) | st.sampled_from(HOSTILE))
 """The values are made by ``Odd.make``: hypothesis cannot look at what raises when it is looked at."""

@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.instrumentation.dspy.context import attach, current_call, detach, with_call
-from opentelemetry.instrumentation.dspy.patching import Patcher, Seam
+from opentelemetry.instrumentation.dspy.context import attach, detach, with_call
+from opentelemetry.instrumentation.dspy.slots import Slot
+from opentelemetry.instrumentation.dspy.wrapping.calls import Recording
+from opentelemetry.instrumentation.dspy.wrapping.patching import Patcher
+from opentelemetry.instrumentation.dspy.wrapping.places import Seam
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from opentelemetry.instrumentation.dspy.patching import Call
+    from opentelemetry.instrumentation.dspy.context import Call
 
 __all__ = ["Notebook", "Worker", "calling", "patched"]
 
 MODULE = "a_library_to_be_patched"
+
+DEPTH = Slot[int]("depth")
+"""How many calls lie around a call."""
 
 
 class Worker:
@@ -53,16 +59,15 @@ class Notebook:
 
     def begin(self, call: Call) -> Note:
         """Write the call down and make it the current one."""
-        depth = getattr(current_call().scope, "depth", 0)
-        active = current_call().child(call.instance, call.owner, call.attribute)
-        active.scope = _Depth(depth + 1)  # type: ignore[assignment]
+        depth = DEPTH.of(call) or 0
+        DEPTH.put(call, depth + 1)
         owner = call.owner.__name__ if isinstance(call.owner, type) else "function"
         self.lines.append(f"{'  ' * depth}{owner}.{call.attribute}")
-        return Note(self, len(self.lines) - 1, attach(with_call(active)))
+        return Note(self, len(self.lines) - 1, attach(with_call(call)))
 
 
 @dataclass(slots=True)
-class Note:
+class Note(Recording):
     """One line of a notebook."""
 
     notebook: Notebook
@@ -78,11 +83,6 @@ class Note:
         """Add what the call raised."""
         self.notebook.lines[self.line] += f" ! {error!r}"
         detach(self.token)
-
-
-@dataclass(slots=True)
-class _Depth:
-    depth: int
 
 
 @contextmanager

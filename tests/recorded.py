@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from generator.emitted import Emitted
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -65,6 +66,7 @@ class Recorded:
     logger_provider: LoggerProvider = field(init=False)
     _metric_reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
     _log_exporter: InMemoryLogRecordExporter = field(default_factory=InMemoryLogRecordExporter)
+    _forgotten: Emitted = field(default_factory=Emitted)
 
     def __post_init__(self) -> None:
         self.tracer_provider = TracerProvider(sampler=self.sampler, shutdown_on_exit=False)
@@ -143,8 +145,18 @@ class Recorded:
         logs = "".join(record.to_json() for record in self.logs)
         return spans + logs + (data.to_json() if data else "")
 
+    def emitted(self) -> Emitted:
+        """Which names were emitted where since the start, also by what is forgotten by now."""
+        for span in self.spans:
+            self._forgotten.add_span(span)
+        for record in self.logs:
+            self._forgotten.add_log(record)
+        self._forgotten.add_metrics(self._metric_reader.get_metrics_data())
+        return self._forgotten
+
     def clear(self) -> None:
         """Forget the spans and log records so far."""
+        self.emitted()
         self.collector.clear()
         self._log_exporter.clear()
 

@@ -8,7 +8,17 @@ pytest.importorskip("dspy.lm15", reason="the benchmark's language model is an en
 
 import dspy
 
-from benchmarks.contenders import FLOOR, GENAI_DSPY, NOBODY, OURS, UTIL_GENAI_FLOOR, Contender, record, replayed
+from benchmarks.contenders import (
+    FLOOR,
+    GENAI_DSPY,
+    NOBODY,
+    OPENINFERENCE,
+    OURS,
+    UTIL_GENAI_FLOOR,
+    Contender,
+    record,
+    replayed,
+)
 from benchmarks.programs import PROGRAMS, SETTINGS, language_model
 from benchmarks.recorded import RecordedSpan, outline
 from benchmarks.report import Cell, Measurements, verdicts
@@ -37,7 +47,6 @@ def test_the_support_desk_is_recorded_with_its_spans_and_the_price_of_its_call()
     ]
     assert sorted(metrics(spans)) == [
         "dspy.cache.requests",
-        "dspy.module.duration",
         "dspy.module.duration",
         "dspy.module.duration",
         "gen_ai.client.operation.cost",
@@ -71,14 +80,19 @@ def test_a_ratio_is_of_what_each_adds_to_the_program() -> None:
 
 
 def test_a_verdict_tells_the_ratio_and_whether_the_target_is_reached() -> None:
-    sampled = cell(nobody=[100, 100], ours=[185, 185], peer=[200, 200])
-    sampler_off = cell(nobody=[100, 100], ours=[136, 136], peer=[200, 200])
-    measurements = Measurements("a program", {}, {"sampled": sampled, "sampler off": sampler_off})
+    sampled = cell(nobody=[100, 100], ours=[225, 225], peer=[200, 200])
+    sampler_off = cell(nobody=[100, 100], ours=[201, 201], peer=[200, 200])
+    exported = cell(nobody=[100, 100], ours=[240, 240], peer=[200, 200])
+    exported.rounds[OPENINFERENCE.name] = [500, 500]
+    answer = Measurements("a program", {}, {"sampled": sampled, "sampler off": sampler_off})
+    cached = Measurements("a program", {}, {"exported": exported})
 
-    assert verdicts(measurements).splitlines() == [
-        "sampled, at most 0.85 of genai-dspy: 0.85, reached",
-        "sampled, at most 1.50 of bare SDK by hand: 0.85, reached",
-        "sampler off, at most 0.35 of genai-dspy: 0.36, NOT reached",
+    assert verdicts({"answer": answer, "cached": cached}).splitlines() == [
+        "cached, exported: at most 1.25 of bare SDK by hand: 1.40, NOT reached",
+        "cached, exported: at most 0.40 of openinference: 0.35, reached",
+        "cached, exported: at most 2.40 of the program's own: 2.40, reached",
+        "answer, sampled: at most 1.25 of genai-dspy: 1.25, reached",
+        "answer, sampler off: at most 1.00 of genai-dspy: 1.01, NOT reached",
     ]
 
 

@@ -100,13 +100,20 @@ def test_an_unknown_variable_is_named_with_those_that_there_are(caplog: pytest.L
             f"OTEL_INSTRUMENTATION_DSPY_{name}"
             for name in (
                 "ADAPTER_SPANS",
+                "BAGGAGE",
+                "BAGGAGE_METRICS",
+                "BUDGET_USD",
                 "CONSOLE",
                 "CONTENT_MAX_LENGTH",
                 "CONTENT_SPANS",
                 "CONTENT_SPAN_MAX_LENGTH",
                 "ERROR_MESSAGES",
+                "METRIC_VALUES",
+                "NOTICES",
                 "OPENINFERENCE",
                 "OPTIMIZER_TRACES",
+                "PRICES",
+                "PROPAGATE",
                 "REDACT",
                 "STACK_TRACES",
             )

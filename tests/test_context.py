@@ -5,35 +5,40 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextvars import copy_context
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import dspy
 
 from opentelemetry import baggage
 from opentelemetry import context as context_api
+from opentelemetry.instrumentation.dspy.blocks import ATTRIBUTES, CONVERSATION_ID, Block
 from opentelemetry.instrumentation.dspy.context import (
     NO_CALL,
-    ActiveCall,
+    Call,
     attach,
     current_call,
     detach,
     with_call,
 )
 from opentelemetry.instrumentation.dspy.programs.running_modules import RunningModule
-from opentelemetry.instrumentation.dspy.usage import UsageScope
+from opentelemetry.instrumentation.dspy.slots import OwnSlot, Slot
+from opentelemetry.instrumentation.dspy.usage import SCOPE, UsageScope
 
 if TYPE_CHECKING:
     import pytest
 
 
-def a_call(**values: object) -> ActiveCall:
-    return ActiveCall(instance=object(), owner=dspy.Module, attribute="__call__", **values)  # type: ignore[arg-type]
+NAME = Slot[str]("name")
+KIND = OwnSlot[str]("kind")
+
+
+def a_call() -> Call:
+    return Call(object(), dspy.Module, "__call__", (), {}, NO_CALL, {}, None)
 
 
 def test_outside_of_any_call_the_record_is_empty() -> None:
     assert current_call() is NO_CALL
-    assert ActiveCall() == NO_CALL
+    assert (NO_CALL.instance, NO_CALL.caller, SCOPE.of(NO_CALL)) == (None, None, None)
 
 
 def test_a_call_is_the_current_one_until_it_is_detached() -> None:
@@ -47,46 +52,42 @@ def test_a_call_is_the_current_one_until_it_is_detached() -> None:
     assert current_call() is NO_CALL
 
 
-def test_a_call_inside_has_its_own_identity_and_inherits_the_rest() -> None:
-    outer = a_call(
-        scope=UsageScope(), conversation_id="c-42", attributes={"user.id": "u-7"}, adapter_name="ChatAdapter"
-    )
+def test_a_part_of_a_call_has_its_own_identity_and_inherits_what_is_kept() -> None:
+    outer = a_call()
+    NAME.put(outer, "first")
+    KIND.put(outer, "adapter")
     instance = object()
-    inner = outer.child(instance, dspy.Predict, "acall")
+    inner = outer.part(instance, dspy.Predict, "acall", (1, 2))
     assert (inner.instance, inner.owner, inner.attribute) == (instance, dspy.Predict, "acall")
-    assert inner.scope is outer.scope
-    assert (inner.conversation_id, inner.attributes, inner.adapter_name) == ("c-42", {"user.id": "u-7"}, "ChatAdapter")
+    assert inner.given == ((1, 2), {})
+    assert inner.caller is outer
+    assert (NAME.of(inner), KIND.of(inner)) == ("first", None)
 
 
-def test_what_a_call_sets_for_itself_does_not_reach_the_one_around_it() -> None:
-    outer = a_call(adapter_name="ChatAdapter")
-    inner = outer.child(object(), dspy.Predict, "__call__")
-    inner.adapter_name = "JSONAdapter"
-    inner.scope = UsageScope(outer.scope)
-    assert (outer.adapter_name, outer.scope) == ("ChatAdapter", None)
+def test_what_a_call_keeps_for_itself_does_not_reach_the_one_around_it() -> None:
+    outer = a_call()
+    NAME.put(outer, "first")
+    inner = outer.part(object(), dspy.Predict, "__call__")
+    NAME.put(inner, "second")
+    KIND.put(inner, "adapter")
+    assert (NAME.of(outer), KIND.of(outer)) == ("first", None)
+    assert (NAME.of(inner), KIND.of(inner)) == ("second", "adapter")
 
 
-def test_every_field_of_a_call_that_is_not_its_own_is_inherited() -> None:
-    own = {
-        "instance",
-        "owner",
-        "attribute",
-        "adapter_call",
-        "straggler",
-        "embedding",
-        "retrieval",
-        "tool_call_id",
-        "around",
-        "asks_server",
-        "given",
-        "steps",
-        "known",
-        "span_name",
-    }
-    marks = {part.name: object() for part in fields(ActiveCall)}
-    inner = ActiveCall(**marks).child(None, None, "")  # type: ignore[arg-type]
-    inherited = {name for name, mark in marks.items() if getattr(inner, name) is mark}
-    assert inherited == set(marks) - own
+def test_the_calls_around_a_call_end_with_the_outermost() -> None:
+    outer = a_call()
+    inner = outer.part()
+    assert [*inner.outwards()] == [inner, outer]
+    assert [*NO_CALL.outwards()] == []
+
+
+def test_a_call_in_a_block_shares_what_is_its_own_with_the_call_itself() -> None:
+    call = a_call()
+    inside = call.with_block(Block(UsageScope(), "c-42", {"user.id": "u-7"}, None))
+    KIND.put(inside, "adapter")
+    assert KIND.of(call) == "adapter"
+    assert (CONVERSATION_ID.of(inside), ATTRIBUTES.of(inside)) == ("c-42", {"user.id": "u-7"})
+    assert (CONVERSATION_ID.of(call), SCOPE.of(call)) == (None, None)
 
 
 def test_other_values_of_the_context_stay() -> None:
@@ -110,7 +111,7 @@ def test_detaching_in_another_context_is_quiet_and_changes_nothing(caplog: pytes
 def test_a_plain_thread_starts_without_a_call_and_a_task_with_the_one_it_was_started_in() -> None:
     call = a_call()
     token = attach(with_call(call))
-    seen: list[ActiveCall] = []
+    seen: list[Call] = []
 
     async def look() -> None:
         seen.append(current_call())
@@ -133,8 +134,8 @@ def test_a_running_module_knows_the_outermost_one_and_looks_for_its_path_once() 
             self.steps = [dspy.Predict("question -> answer")]
 
     program = Program()
-    outer = RunningModule(program, None, {})
-    inner = RunningModule(program.steps[0], outer, {})
+    outer = RunningModule.of(program, None, {})
+    inner = RunningModule.of(program.steps[0], outer, {})
     assert inner.outermost is outer
     assert outer.outermost is outer
     assert inner.path == "steps[0]"

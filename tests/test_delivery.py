@@ -62,6 +62,30 @@ def answering(traces: list[tuple[int, str, bytes]]) -> Iterator[str]:
         server.server_close()
 
 
+ALL = ("traces", "metrics", "logs")
+
+
+@contextlib.contextmanager
+def page() -> Iterator[int]:
+    """A web server that answers to everything, and its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *values: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
 def nothing() -> str:
     """An endpoint where nobody listens."""
     with socket.socket() as free:
@@ -71,21 +95,40 @@ def nothing() -> str:
 
 def test_what_answers_decides_the_protocol_and_the_signals(grpc_endpoint: str) -> None:
     with OtlpReceiver() as receiver:
-        assert delivery.find(receiver.endpoint, {}) == delivery.Receiver("http/protobuf", ("traces", "metrics"))
-    assert delivery.find(grpc_endpoint, {}) == delivery.Receiver("grpc", ("traces", "metrics"))
+        assert delivery.find(receiver.endpoint, {}) == delivery.Receiver("http/protobuf", ALL)
+    assert delivery.find(grpc_endpoint, {}) == delivery.Receiver("grpc", ALL)
     with answering(traces=[(200, "", b"")]) as endpoint:
-        assert delivery.find(endpoint, {}) == delivery.Receiver("http/protobuf", ("traces",), {"metrics": "HTTP 404"})
+        refusals = {"metrics": "HTTP 404", "logs": "HTTP 404"}
+        assert delivery.find(endpoint, {}) == delivery.Receiver("http/protobuf", ("traces",), refusals)
     silent = delivery.find(nothing(), {})
     assert (silent.protocol, silent.signals) == (None, ())
-    assert silent.refusals == {"traces": "no answer", "metrics": "no answer"}
+    assert silent.refusals == dict.fromkeys(ALL, "no answer")
 
 
 def test_the_demo_says_that_it_sent_what_arrived() -> None:
     with OtlpReceiver() as receiver:
         output = run("run.py", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
-        assert f"Sent to {receiver.endpoint} as well, over http/protobuf: traces and metrics." in output
+        assert f"Sent to {receiver.endpoint} as well, over http/protobuf: traces, metrics and logs." in output
         assert len(receiver.spans) > 50
         assert receiver.metrics != []
+        assert len([log for log in receiver.logs if log.event_name == "gen_ai.evaluation.result"]) == 8
+
+
+def test_the_demo_finds_the_stack_on_this_machine_and_names_the_page_to_open() -> None:
+    with OtlpReceiver() as receiver, page() as grafana:
+        output = run("run.py", OTLP_HTTP_PORT=str(receiver.port), GRAFANA_PORT=str(grafana), JAEGER_PORT="1")
+        assert f"Something takes telemetry at http://localhost:{receiver.port}: this run goes there too" in output
+        assert f"Sent to http://localhost:{receiver.port} as well, over http/protobuf" in output
+        assert len(receiver.spans) > 50
+    assert f"See it in Grafana: http://localhost:{grafana}\n" in output
+    assert "See it in Jaeger" not in output
+
+
+def test_the_demo_leaves_the_stack_alone_where_the_endpoint_is_set_to_nothing() -> None:
+    with OtlpReceiver() as receiver:
+        output = run("run.py", OTLP_HTTP_PORT=str(receiver.port), OTEL_EXPORTER_OTLP_ENDPOINT="")
+        assert receiver.requests == []
+    assert "as well" not in output
 
 
 def test_the_demo_claims_nothing_where_nobody_answers() -> None:

@@ -417,6 +417,23 @@ def test_a_prediction_that_nothing_is_known_of_is_told_once(
     assert warning.getMessage().startswith(UNKNOWN)
 
 
+@pytest.mark.complaints
+def test_an_answer_that_was_given_without_telemetry_has_no_ids_and_its_feedback_is_dropped(
+    telemetry: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
+    with suppress_instrumentation():
+        answer = Desk()(question="Where?")
+    assert span_context_of(answer) is None
+    assert record_feedback(trace_id=trace_id_of(answer), span_id=None, name="helpful", value=True) is False
+    with pytest.raises(TypeError, match="both"):
+        record_feedback(trace_id=TRACE, span_id=None, name="helpful", value=True)
+    assert events(telemetry) == []
+    [warning] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warning.getMessage().startswith(UNKNOWN)
+    DSPyInstrumentor().uninstrument()
+    assert record_feedback(trace_id=None, span_id=None, name="helpful", value=True) is False
+
+
 def test_nothing_happens_where_dspy_is_not_instrumented(start_telemetry: StartTelemetry) -> None:
     assert record_feedback(KNOWN, "helpful", True) is False
     assert record_feedback(dspy.Prediction(answer="here"), "helpful", True) is False

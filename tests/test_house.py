@@ -37,8 +37,56 @@ def imported(name: str, path: Path, files: dict[str, Path]) -> set[str]:
     return found
 
 
+WAY = (
+    {"seams"},
+    {"recorders"},
+    {"spans", "plain_operations", "tracers", "exception_events", "surroundings"},
+    {"programs", "language_models", "retrieving", "optimization", "content", "error_texts", "wrapping", "budgets"},
+    {"context", "openings", "blocks", "usage", "slots"},
+    {"semconv", "convention_names", "encodable", "weak"},
+)
+"""From the map to the words: each part imports of these what stands below it, and what stands beside it."""
+
+MEANT_UPWARDS = {"usage": "language_models"}
+"""What a count and a price are is told with the replies that they come from."""
+
+
+def upwards(imports: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Return who imports what stands above it on the way."""
+    height = {part: number for number, parts in enumerate(WAY) for part in parts}
+    found = set()
+    for name, needed in imports.items():
+        own = name.partition(".")[0]
+        for other in needed:
+            above = other.partition(".")[0]
+            if own in height and height.get(above, height[own]) < height[own] and MEANT_UPWARDS.get(own) != above:
+                found.add((name, other))
+    return found
+
+
+def test_imports_run_from_the_map_to_the_words() -> None:
+    assert upwards(imports_of(PACKAGE)) == set()
+
+
+def test_an_import_of_what_is_above_is_found() -> None:
+    assert upwards({"programs.paths": {"recorders.module", "weak"}}) == {("programs.paths", "recorders.module")}
+
+
+def test_nobody_but_the_map_knows_a_recorder() -> None:
+    known = {name for name, needed in imports_of(PACKAGE).items() if any(n.startswith("recorders.") for n in needed)}
+    assert {name for name in known if not name.startswith("recorders.")} == {"seams"}
+
+
 def test_no_two_files_need_each_other() -> None:
     [*TopologicalSorter(imports_of(PACKAGE)).static_order()]
+
+
+def test_commands_know_nothing_of_the_recorders_and_nobody_knows_of_commands() -> None:
+    imports = imports_of(PACKAGE)
+    commands = {name for name in imports if name.partition(".")[0] == "tools"}
+
+    assert {known for name in commands for known in imports[name] if known.startswith("recorders")} == set()
+    assert {name for name in imports if imports[name] & commands} - commands == {"__main__"}
 
 
 def test_a_circle_is_found(tmp_path: Path) -> None:

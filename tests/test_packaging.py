@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "opentelemetry/instrumentation/dspy/"
+PYTEST_PLUGIN = "pytest_dspy_telemetry.py"
 BUILD = "import sys, hatchling.build as backend; print(getattr(backend, sys.argv[1])(sys.argv[2]))"
 
 
@@ -36,9 +37,18 @@ def one(wheel: zipfile.ZipFile, end: str) -> str:
     return wheel.read(name).decode()
 
 
-def test_everything_in_the_wheel_is_this_package(wheel: zipfile.ZipFile) -> None:
+def test_everything_in_the_wheel_is_this_package_and_its_pytest_plugin(wheel: zipfile.ZipFile) -> None:
     outside = [name for name in wheel.namelist() if not name.startswith(PACKAGE) and ".dist-info/" not in name]
-    assert outside == []
+    assert outside == [PYTEST_PLUGIN]
+
+
+def test_pytest_rewrites_the_assertions_of_the_plugin_alone_and_not_those_of_dspy(wheel: zipfile.ZipFile) -> None:
+    from _pytest.config import _iter_rewritable_modules
+
+    assert [*_iter_rewritable_modules(wheel.namelist())] == [PYTEST_PLUGIN.removesuffix(".py")]
+    # What it would take for a package of its own if there were no module beside it.
+    folder_alone = [name for name in wheel.namelist() if name != PYTEST_PLUGIN]
+    assert "dspy" in _iter_rewritable_modules(folder_alone)
 
 
 def test_the_wheel_has_every_file_of_the_package_and_the_mark_of_a_typed_one(wheel: zipfile.ZipFile) -> None:
@@ -72,6 +82,7 @@ def test_the_entry_points_are_those_that_opentelemetry_looks_for(wheel: zipfile.
     points = configparser.ConfigParser()
     points.read_string(one(wheel, "/entry_points.txt"))
     assert {section: dict(points[section]) for section in points.sections()} == {
+        "console_scripts": {"dspy-telemetry": "opentelemetry.instrumentation.dspy.tools.command:main"},
         "opentelemetry_instrumentor": {"dspy": "opentelemetry.instrumentation.dspy:DSPyInstrumentor"},
         "opentelemetry_id_generator": {
             "dspy_system_random": "opentelemetry.instrumentation.dspy.id_generator:SystemRandomIdGenerator"
@@ -79,6 +90,7 @@ def test_the_entry_points_are_those_that_opentelemetry_looks_for(wheel: zipfile.
         "opentelemetry_traces_exporter": {
             "dspy_console": "opentelemetry.instrumentation.dspy.console:DSPyConsoleSpanExporter"
         },
+        "pytest11": {"dspy_telemetry": "pytest_dspy_telemetry"},
     }
 
 
@@ -111,7 +123,7 @@ def test_the_metadata_say_what_is_needed_and_under_which_licence(wheel: zipfile.
         "opentelemetry-util-genai",
         "wrapt",
     ]
-    assert set(metadata.get_all("Provides-Extra") or []) >= {"instruments", "console", "otlp", "test", "dev"}
+    assert set(metadata.get_all("Provides-Extra") or []) >= {"instruments", "console", "otlp", "pytest", "test", "dev"}
     assert one(wheel, "/licenses/LICENSE") == (ROOT / "LICENSE").read_text()
     assert "Apache License" in (ROOT / "LICENSE").read_text()
 

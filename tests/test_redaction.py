@@ -13,6 +13,7 @@ import dspy
 import pytest
 from dspy.utils import DummyLM
 from opentelemetry.trace import NoOpTracerProvider
+from parameter_names import name_of_value
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor
 
@@ -92,7 +93,7 @@ def test_a_redaction_that_asks_a_language_model_itself_comes_to_an_end(start_tel
 
 
 @pytest.mark.complaints
-@pytest.mark.parametrize("returned", [None, b"bytes", ("a", "b"), object()], ids=repr)
+@pytest.mark.parametrize("returned", [None, b"bytes", ("a", "b"), object()], ids=name_of_value)
 def test_what_a_redaction_returns_that_is_no_text_is_not_recorded(
     start_telemetry: StartTelemetry, returned: object
 ) -> None:

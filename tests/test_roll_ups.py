@@ -99,9 +99,6 @@ def test_every_module_adds_up_what_is_below_it_and_nothing_else(
             "dspy.usage.lm_calls": len(calls),
             "dspy.usage.input_tokens": tokens(requests, "prompt_tokens"),
             "dspy.usage.output_tokens": tokens(requests, "completion_tokens"),
-            "dspy.usage.cost_unknown_calls": 0,
-            "dspy.usage.cache_hits": 0,
-            "dspy.usage.saved_cost": 0.0,
         }
     assert usage(telemetry.span("invoke_workflow Desk"))["dspy.usage.lm_calls"] == len(model_server.requests) == 3
 
@@ -116,10 +113,7 @@ def test_cache_hits_count_as_calls_that_saved_money_and_cost_none(telemetry: Rec
     assert second.pop("dspy.usage.saved_cost") == pytest.approx(first["dspy.usage.cost"], rel=1e-12)
     assert second == {
         "dspy.usage.lm_calls": 3,
-        "dspy.usage.input_tokens": 0,
-        "dspy.usage.output_tokens": 0,
         "dspy.usage.cost": 0.0,
-        "dspy.usage.cost_unknown_calls": 0,
         "dspy.usage.cache_hits": 3,
     }
 

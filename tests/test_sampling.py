@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import dspy
 import pytest
+from opentelemetry.sdk.trace import RandomIdGenerator, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan
 
-from opentelemetry.instrumentation.dspy import span_context_of, usage_scope
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor, span_context_of, usage_scope
 from opentelemetry.instrumentation.dspy.content import Content
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def test_scopes_and_metrics_count_what_no_span_records(
     assert tokens == {"input": request.usage["prompt_tokens"], "output": request.usage["completion_tokens"]}
     requests = telemetry.metric_points("dspy.cache.requests")
     assert sorted((point.attributes["dspy.cache.hit"], point.value) for point in requests) == [(False, 1), (True, 1)]
-    assert sum(point.count for point in telemetry.metric_points("dspy.module.duration")) == 6
+    assert sum(point.count for point in telemetry.metric_points("dspy.module.duration")) == 4
     [workflows] = telemetry.metric_points("gen_ai.invoke_workflow.duration")
     assert workflows.count == 2
 
@@ -78,7 +79,7 @@ def test_no_content_is_treated_and_no_prompt_is_hashed_for_a_span_that_nobody_se
     monkeypatch.setattr(Content, "text", noting("text", Content.text))
     monkeypatch.setattr(Content, "value", noting("value", Content.value))
     monkeypatch.setattr(lm_recorder, "prompt_version", noting("version", lm_recorder.prompt_version))
-    monkeypatch.setattr(lm_recorder, "set_request_parameters", noting("request", lm_recorder.set_request_parameters))
+    monkeypatch.setattr(lm_recorder, "parameter_attributes", noting("request", lm_recorder.parameter_attributes))
     monkeypatch.setattr(NonRecordingSpan, "set_attribute", noting("attribute", NonRecordingSpan.set_attribute))
 
     from opentelemetry.instrumentation.dspy import DSPyInstrumentor
@@ -102,3 +103,37 @@ def test_a_trace_is_sampled_as_a_whole_or_not_at_all(start_telemetry: StartTelem
         by_trace[span.context.trace_id] = by_trace.get(span.context.trace_id, 0) + 1
     assert 0 < len(by_trace) < 40
     assert set(by_trace.values()) == {4}
+
+
+def test_a_trace_that_another_provider_did_not_sample_is_recorded_where_the_own_sampler_keeps_it(
+    start_telemetry: StartTelemetry, lm: dspy.LM
+) -> None:
+    telemetry = start_telemetry(sampler=TraceIdRatioBased(1.0))
+    others = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("the application's")
+    with others.start_as_current_span("request") as request:
+        Desk()(question="Where?")
+    assert [span.name for span in telemetry.spans] == [
+        "invoke_workflow Desk",
+        "ChainOfThought answer",
+        "Predict answer",
+        "chat gpt-4o-mini",
+    ]
+    assert {span.context.trace_id for span in telemetry.spans} == {request.get_span_context().trace_id}
+
+
+def test_no_ids_are_drawn_below_a_span_that_is_dropped_for_certain() -> None:
+    class Counting(RandomIdGenerator):
+        drawn = 0
+
+        def generate_span_id(self) -> int:
+            self.drawn += 1
+            return super().generate_span_id()
+
+    ids = Counting()
+    DSPyInstrumentor().instrument(tracer_provider=TracerProvider(sampler=ALWAYS_OFF, id_generator=ids))
+    try:
+        with dspy.context(lm=dspy.utils.DummyLM([{"reasoning": "so", "answer": "here"}])):
+            Desk()(question="Where?")
+    finally:
+        DSPyInstrumentor().uninstrument()
+    assert ids.drawn == 1  # the outermost, whose trace others may go on with

@@ -204,7 +204,7 @@ def test_the_program_does_all_that_the_table_tells_of_and_is_billed_for_it() -> 
         "    program.run(model.url, nullcontext)\n"
         "print(model.bill.chats, model.bill.embeddings, model.bill.cached_tokens > 0)\n"
     )
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "examples" / "support_desk")])
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("", "examples", "examples/support_desk"))
     settings = {"PYTHONPATH": paths, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     ended = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **settings}, capture_output=True, text=True, check=False

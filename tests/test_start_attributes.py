@@ -22,6 +22,7 @@ from recorded import Recorded, SpanCollector, attributes_of, tree_of
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor, telemetry_context, tracers
 from opentelemetry.instrumentation.dspy.programs import known_modules, running_modules
+from opentelemetry.instrumentation.dspy.programs.places import Location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,6 +104,7 @@ def test_a_sampler_sees_what_is_known_of_each_call(start_telemetry: StartTelemet
             {
                 **around,
                 "dspy.module.name": "Desk",
+                "gen_ai.agent.name": "Desk",
                 "gen_ai.operation.name": "invoke_workflow",
                 "gen_ai.workflow.name": "Desk",
             },
@@ -113,6 +115,7 @@ def test_a_sampler_sees_what_is_known_of_each_call(start_telemetry: StartTelemet
                 **around,
                 "dspy.module.name": "ChainOfThought",
                 "dspy.module.path": "answer",
+                "dspy.signature.fields": "question -> answer",
                 "gen_ai.workflow.name": "Desk",
             },
         ),
@@ -122,6 +125,7 @@ def test_a_sampler_sees_what_is_known_of_each_call(start_telemetry: StartTelemet
                 **around,
                 "dspy.module.name": "Predict",
                 "dspy.module.path": "answer.predict",
+                "dspy.signature.fields": "question -> reasoning, answer",
                 "gen_ai.workflow.name": "Desk",
             },
         ),
@@ -140,6 +144,11 @@ def test_a_sampler_sees_what_is_known_of_each_call(start_telemetry: StartTelemet
         assert known.items() <= attributes_of(span).items()
 
 
+def sampled_trials(sampler: DecidingSampler, run_id: str) -> list[dict[str, Any]]:
+    """The attributes of a run's trials, as a sampler was asked about them."""
+    return [known for name, known in sampler.asked if name == "optimize_trial" and known[RUN_ID] == run_id]
+
+
 def test_a_sampler_sees_the_run_the_trial_and_the_example(start_telemetry: StartTelemetry) -> None:
     sampler = DecidingSampler()
     start_telemetry(sampler=sampler)
@@ -149,13 +158,10 @@ def test_a_sampler_sees_the_run_the_trial_and_the_example(start_telemetry: Start
     run = sampler.of("optimize BootstrapFewShotWithRandomSearch")
     assert run == {
         "dspy.optimizer.name": "BootstrapFewShotWithRandomSearch",
+        "dspy.optimizer.planned_trials": len(sampled_trials(sampler, run[RUN_ID])),
         RUN_ID: run[RUN_ID],
     }
-    trials = [
-        attributes
-        for name, attributes in sampler.asked
-        if name == "optimize_trial" and attributes[RUN_ID] == run[RUN_ID]
-    ]
+    trials = sampled_trials(sampler, run[RUN_ID])
     assert [trial["dspy.optimizer.trial"] for trial in trials] == [*range(len(trials))]
     assert len(trials) > 2
     inside, [*outside] = sampler.asked[:-6], sampler.asked[-6:]
@@ -164,7 +170,12 @@ def test_a_sampler_sees_the_run_the_trial_and_the_example(start_telemetry: Start
     assert all("dspy.optimizer.trial" in attributes for name, attributes in inside if not name.startswith("optimize "))
     assert outside[0] == (
         "evaluate exact",
-        {"dspy.evaluate.metric": "exact", "dspy.module.name": "Desk", "gen_ai.evaluation.name": "exact"},
+        {
+            "dspy.evaluate.examples": 1,
+            "dspy.evaluate.metric": "exact",
+            "dspy.module.name": "Desk",
+            "gen_ai.evaluation.name": "exact",
+        },
     )
     assert outside[1] == ("evaluate_example", {"dspy.example.index": 0, "gen_ai.evaluation.name": "exact"})
     assert not any(RUN_ID in attributes for _, attributes in outside)
@@ -272,7 +283,7 @@ def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     from opentelemetry.instrumentation.dspy.recorders import module
 
-    monkeypatch.setattr(tracers, "_known_at_start", noting("known", tracers._known_at_start))
+    monkeypatch.setattr(tracers, "_at_start", noting("known", tracers._at_start))
     monkeypatch.setattr(module, "attributes_of_module", noting("module", known_modules.attributes_of_module))
     return done
 
@@ -292,20 +303,44 @@ def test_below_a_span_that_is_not_sampled_nothing_is_worked_out(
 
 
 @pytest.mark.parametrize("sampler", [ALWAYS_OFF, DEFAULT_OFF, ParentBased(ALWAYS_OFF)])
-def test_where_a_sampler_of_the_sdk_drops_everything_nothing_is_worked_out(
+def test_where_a_sampler_of_the_sdk_drops_everything_metrics_are_told_the_prompt_and_no_more_is_worked_out(
     start_telemetry: StartTelemetry, worked_out: list[str], monkeypatch: pytest.MonkeyPatch, sampler: Sampler
 ) -> None:
+    monkeypatch.setattr(running_modules, "locate", place_of(worked_out))
+    telemetry = start_telemetry(sampler=sampler)
+    guess()
+    assert telemetry.spans == []
+    assert worked_out == ["place"] * 2  # of the predictors, whose prompts the points of their calls name
+
+
+def test_without_a_provider_of_metrics_not_even_that_is_worked_out(
+    worked_out: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_modules, "locate", place_of(worked_out))
+    DSPyInstrumentor().instrument(tracer_provider=TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False))
+    try:
+        guess()
+    finally:
+        DSPyInstrumentor().uninstrument()
+    assert worked_out == []
+
+
+def place_of(worked_out: list[str]) -> Callable[..., Location]:
+    def locate(module: Any, caller: Any) -> Location:
+        worked_out.append("place")
+        return Location()
+
+    return locate
+
+
+def guess() -> None:
     class Guesses(Desk):
         def forward(self, question: str) -> Any:
             dspy.Predict("question -> answer")(question=question)
             return self.answer(question=question)
 
-    monkeypatch.setattr(running_modules, "locate", lambda module, caller: worked_out.append("place"))
-    telemetry = start_telemetry(sampler=sampler)
     with dspy.context(lm=here()):
         Guesses()(question="Where?")
-    assert telemetry.spans == []
-    assert worked_out == []
 
 
 def is_predictor(known: Mapping[str, Any]) -> bool:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opentelemetry.instrumentation.dspy.telemetry import usage_attributes
-from opentelemetry.instrumentation.dspy.usage import MAX_MODELS, OTHER_MODELS, Usage, UsageScope
+from opentelemetry.instrumentation.dspy.usage import MAX_MODELS, OTHER_MODELS, UsageScope
+from opentelemetry.instrumentation.dspy.usage_attributes import usage_attributes
+from opentelemetry.instrumentation.dspy.usage_sums import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 counts = st.integers(0, 10**9)
 # Quarters add up exactly, in whatever order.
 prices = st.integers(0, 10**6).map(lambda quarters: quarters / 4)
-usages = st.builds(Usage, counts, counts, counts, prices, counts, counts, prices)
+usages = st.builds(Usage, counts, counts, counts, prices, counts, counts, prices, counts, counts)
 
 
 class Interruptible(int):
@@ -58,6 +59,8 @@ def numbers(scope: UsageScope) -> tuple[float, ...]:
         scope.cost_unknown_calls,
         scope.cache_hits,
         scope.saved_cost,
+        scope.embedding_calls,
+        scope.embedding_tokens,
     )
 
 
@@ -158,24 +161,43 @@ def test_what_is_read_of_a_scope_does_not_change_it() -> None:
         (Usage(), {}),
         (
             Usage(lm_calls=2, input_tokens=30, output_tokens=4, cost=0.5),
-            {"lm_calls": 2, "input_tokens": 30, "output_tokens": 4, "cost": 0.5, "cost_unknown_calls": 0},
+            {"lm_calls": 2, "input_tokens": 30, "output_tokens": 4, "cost": 0.5},
         ),
         (
             Usage(lm_calls=2, cost=0.5, cost_unknown_calls=1),
-            {"lm_calls": 2, "input_tokens": 0, "output_tokens": 0, "cost": 0.5, "cost_unknown_calls": 1},
+            {"lm_calls": 2, "cost": 0.5, "cost_unknown_calls": 1},
         ),
         (
             Usage(lm_calls=2, input_tokens=30, cost_unknown_calls=2),
-            {"lm_calls": 2, "input_tokens": 30, "output_tokens": 0, "cost_unknown_calls": 2},
+            {"lm_calls": 2, "input_tokens": 30, "cost_unknown_calls": 2},
+        ),
+        (
+            Usage(embedding_calls=1, embedding_tokens=9, cost=0.25),
+            {"lm_calls": 0, "embedding_calls": 1, "embedding_tokens": 9, "cost": 0.25},
+        ),
+        (
+            Usage(embedding_calls=1, embedding_tokens=9, cost_unknown_calls=1),
+            {"lm_calls": 0, "embedding_calls": 1, "embedding_tokens": 9, "cost_unknown_calls": 1},
+        ),
+        (
+            Usage(embedding_calls=1, embedding_tokens=9),
+            {"lm_calls": 0, "embedding_calls": 1, "embedding_tokens": 9, "cost": 0.0},
+        ),
+        (Usage(embedding_calls=1), {"lm_calls": 0, "embedding_calls": 1}),
+        (
+            Usage(lm_calls=1, cache_hits=1, embedding_calls=1),
+            {"lm_calls": 1, "cache_hits": 1, "embedding_calls": 1, "cost": 0.0},
         ),
     ],
-    ids=["no calls", "all priced", "one without a price", "none with a price"],
+    ids=[
+        *("no calls", "all priced", "one without a price", "none with a price"),
+        *("embedded", "embedded without a price", "embedded for nothing", "embedded by a function", "hit and function"),
+    ],
 )
 def test_the_roll_up_has_no_cost_where_no_price_is_known(usage: Usage, expected: dict[str, float]) -> None:
     scope = UsageScope()
-    if usage.lm_calls:
+    if usage.is_used:
         scope.add(usage, "model")
-        expected = {**expected, "cache_hits": 0, "saved_cost": 0.0}
     assert usage_attributes(scope) == {f"dspy.usage.{name}": value for name, value in expected.items()}
 
 
@@ -183,10 +205,10 @@ def test_the_roll_up_has_no_cost_where_no_price_is_known(usage: Usage, expected:
 def test_what_is_no_amount_adds_nothing(amount: Any) -> None:
     scope = UsageScope(UsageScope())
     for _ in range(2):
-        scope.add(Usage(1, amount, 5, amount, 0, 0, 0.25), "model")
-        scope.add(Usage(1, 5, amount, 0.5, amount, amount, amount), "model")
+        scope.add(Usage(1, amount, 5, amount, 0, 0, 0.25, 1, amount), "model")
+        scope.add(Usage(1, 5, amount, 0.5, amount, amount, amount, amount, 7), "model")
     assert scope.parent is not None
-    assert scope.total() == scope.parent.total() == scope.by_model["model"] == Usage(4, 10, 10, 1.0, 0, 0, 0.5)
+    assert scope.total() == scope.parent.total() == scope.by_model["model"] == Usage(4, 10, 10, 1.0, 0, 0, 0.5, 2, 14)
     assert type(scope.cost) is float
     total = Usage(cost=1.0)
     total.add(Usage(cost=amount, input_tokens=amount))
@@ -197,9 +219,10 @@ def test_what_is_no_amount_adds_nothing(amount: Any) -> None:
 def test_sums_stay_within_what_otlp_can_carry(added: list[tuple[int, float]]) -> None:
     scope = UsageScope()
     for count, amount in added:
-        scope.add(Usage(count, count, count, amount, count, count, amount), "model")
+        scope.add(Usage(count, count, count, amount, count, count, amount, count, count), "model")
     for total in (scope.total(), scope.by_model.get("model", Usage())):
-        assert all(0 <= number < 2**63 for number in (total.lm_calls, total.input_tokens, total.cache_hits))
+        counted = (total.lm_calls, total.input_tokens, total.cache_hits, total.embedding_calls, total.embedding_tokens)
+        assert all(0 <= number < 2**63 for number in counted)
         assert all(math.isfinite(number) and number >= 0 for number in (total.cost, total.saved_cost))
 
 
@@ -208,3 +231,10 @@ def test_a_sum_ends_at_the_largest_number() -> None:
     for _ in range(3):
         scope.add(Usage(input_tokens=2**62, cost=1.5e308), "model")
     assert (scope.input_tokens, scope.cost) == (2**63 - 1, sys.float_info.max)
+
+
+def test_what_is_printed_of_a_total_is_its_sums() -> None:
+    scope = UsageScope()
+    assert repr(scope) == "UsageScope()"
+    scope.add(Usage(lm_calls=1, input_tokens=12, cost=0.25), "model")
+    assert repr(scope) == "UsageScope(lm_calls=1, input_tokens=12, cost=0.25)"

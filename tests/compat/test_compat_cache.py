@@ -112,10 +112,10 @@ def test_hits_and_misses_are_counted_with_what_they_saved(telemetry: Recorded, m
         predictor(question="Where?")
     first, second, third = telemetry.named("Predict question -> answer")
     price = (first.attributes or {})["dspy.usage.cost"]
-    assert [(span.attributes or {})["dspy.usage.cache_hits"] for span in (first, second, third)] == [0, 1, 1]
+    assert [(span.attributes or {}).get("dspy.usage.cache_hits") for span in (first, second, third)] == [None, 1, 1]
     assert (second.attributes or {})["dspy.usage.saved_cost"] == price
     assert (second.attributes or {})["dspy.usage.cost"] == 0.0
-    assert (second.attributes or {})["dspy.usage.cost_unknown_calls"] == 0
+    assert "dspy.usage.cost_unknown_calls" not in (second.attributes or {})
     counted = {
         (point.attributes or {})["dspy.cache.hit"]: point.value
         for point in telemetry.metric_points("dspy.cache.requests")

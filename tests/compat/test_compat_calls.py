@@ -95,8 +95,6 @@ def test_the_modules_above_a_call_add_up_what_it_used(
             "dspy.usage.input_tokens": request.usage["prompt_tokens"],
             "dspy.usage.output_tokens": request.usage["completion_tokens"],
             "dspy.usage.cost": pytest.approx(price(request)),
-            "dspy.usage.cost_unknown_calls": 0,
-            "dspy.usage.cache_hits": 0,
         }
         assert {name: (span.attributes or {}).get(name) for name in expected} == expected
 

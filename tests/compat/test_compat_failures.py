@@ -139,12 +139,7 @@ def test_a_failed_call_counts_as_a_call_that_used_nothing(
     rolled_up = {name: value for name, value in predictor.items() if name.startswith("dspy.usage.")}
     assert rolled_up == {
         "dspy.usage.lm_calls": calls,
-        "dspy.usage.input_tokens": 0,
-        "dspy.usage.output_tokens": 0,
         "dspy.usage.cost": 0.0,
-        "dspy.usage.cost_unknown_calls": 0,
-        "dspy.usage.cache_hits": 0,
-        "dspy.usage.saved_cost": 0.0,
     }
     counted = {
         (point.attributes or {})["dspy.cache.hit"]: point.value

@@ -83,8 +83,8 @@ async def test_each_call_of_a_streamed_program_is_timed_on_its_own(telemetry: Re
         f"invoke_workflow Chain\n  Predict first\n    {CHAT}\n  ChainOfThought second\n    Predict second\n      {CHAT}"
     )
     assert [(span.attributes or {})["gen_ai.request.stream"] for span in telemetry.named(CHAT)] == [True, True]
-    [first] = telemetry.metric_points(FIRST_CHUNK)
-    assert first.count == 2
+    # A point for each prompt.
+    assert [point.count for point in telemetry.metric_points(FIRST_CHUNK)] == [1, 1]
 
 
 @pytest.mark.parametrize("tracked", [False, True], ids=["untracked", "track_usage"])
@@ -104,7 +104,7 @@ async def test_the_tokens_of_a_streamed_call_are_those_that_the_provider_reports
     native = STREAMED_USAGE.given and engine["engine"] == "auto"
     assert asked_for == (native or (tracked and not dspy.__version__.startswith("2.")))
     rolled_up = telemetry.attributes("Predict question -> answer")
-    assert rolled_up["dspy.usage.cost_unknown_calls"] == (0 if asked_for else 1)
+    assert rolled_up.get("dspy.usage.cost_unknown_calls") == (None if asked_for else 1)
 
 
 @pytest.mark.parametrize("tracked", [False, True], ids=["untracked", "track_usage"])

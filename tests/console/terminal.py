@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -79,6 +80,12 @@ class Terminal:
         return bool(piece)
 
 
+def _as_from_a_shell() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # A test run in the background may have been told to ignore it, and a child inherits that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class ProgramInTerminal(Terminal):
     """Runs a program under `opentelemetry-instrument --traces_exporter dspy_console` in a terminal of its own."""
 
@@ -105,7 +112,7 @@ class ProgramInTerminal(Terminal):
             stderr=self._theirs,
             env=settings,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_from_a_shell,
         )
 
     def __enter__(self) -> ProgramInTerminal:

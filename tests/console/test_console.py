@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from console_spans import Recorded, cached_chat, chat, printed, span, tracer_for, usage
 
 from opentelemetry.instrumentation.dspy.console import DSPyConsoleSpanExporter
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
 
 RATE_LIMIT = ("litellm.RateLimitError", "RateLimitError: limit of 200000 tokens per minute reached")
 
@@ -185,13 +189,54 @@ def test_children_stand_in_the_order_in_which_they_started_whenever_they_ended()
     assert [line.split()[1] for line in out.getvalue().splitlines()[1:4]] == ["a", "b", "c"]
 
 
-def test_embeddings_show_their_tokens_but_are_no_language_model_calls() -> None:
-    embeddings = span("embeddings e-3", gen_ai__operation__name="embeddings", gen_ai__usage__input_tokens=40)
-    assert printed(embeddings).splitlines() == [
-        "embeddings e-3  0 µs  40 → 0",
-        "total · 0 µs · trace 00000000000000000000000000000001",
+def embeddings(tokens: int = 40, **attributes: AttributeValue) -> Recorded:
+    attributes = {"gen_ai__operation__name": "embeddings", "gen_ai__usage__input_tokens": tokens, **attributes}
+    return span("embeddings e-3", milliseconds=1, **attributes)
+
+
+def test_embeddings_show_their_tokens_and_price_but_are_no_language_model_calls() -> None:
+    assert printed(embeddings(gen_ai__usage__cost__amount=0.25)).splitlines() == [
+        "embeddings e-3  1.00 ms  40 → 0  $0.250",
+        "total · 40 tokens embedded · $0.250 · 1.00 ms · trace 00000000000000000000000000000001",
         "",
     ]
+
+
+def test_embeddings_without_a_price_say_that_it_is_not_known() -> None:
+    assert printed(embeddings()).splitlines()[:2] == [
+        "embeddings e-3  1.00 ms  40 → 0  $?",
+        "total · 40 tokens embedded · 1 call of unknown price · 1.00 ms · trace 00000000000000000000000000000001",
+    ]
+
+
+def test_a_function_that_embeds_has_no_price_and_none_is_missing() -> None:
+    function = span("embeddings embed", milliseconds=1, gen_ai__operation__name="embeddings", dspy__cache__hit=False)
+    assert printed(function).splitlines()[0] == "embeddings embed  1.00 ms"
+
+
+def test_embeddings_that_the_cache_answered_have_no_price() -> None:
+    hit = span("embeddings e-3", milliseconds=1, gen_ai__operation__name="embeddings", dspy__cache__hit=True)
+    assert printed(hit).splitlines()[0] == "embeddings e-3  1.00 ms"
+
+
+def test_parents_have_embeddings_among_what_went_in_and_the_total_has_them_apart() -> None:
+    tree = span("POST /ask", embeddings(gen_ai__usage__cost__amount=0.25), chat(10, (20, 2), 0.5))
+    lines = printed(tree).splitlines()
+    assert lines[0] == "POST /ask           11.0 ms  Σ 1 call   60 → 2  $0.750"
+    assert lines[-2].startswith("total · 1 LM call · 20 → 2 tokens · 40 tokens embedded · $0.750 · 11.0 ms")
+
+
+def test_a_program_that_only_embeds_has_the_sum() -> None:
+    tree = span("Find", embeddings(gen_ai__usage__cost__amount=0.25), embeddings(2, gen_ai__usage__cost__amount=0.5))
+    assert printed(tree).splitlines()[0] == "Find               2.00 ms  42 → 0  $0.750"
+
+
+def test_a_roll_up_knows_embeddings_in_other_traces() -> None:
+    rolled = {"dspy__usage__lm_calls": 0, "dspy__usage__embedding_calls": 9, "dspy__usage__embedding_tokens": 900}
+    tree = span("optimize MIPROv2", embeddings(gen_ai__usage__cost__amount=0.25), **rolled, dspy__usage__cost=4.5)
+    lines = printed(tree).splitlines()
+    assert lines[0] == "optimize MIPROv2   1.00 ms  900 → 0  $4.50"
+    assert lines[-2].startswith("total · 900 tokens embedded · $4.50")
 
 
 def test_a_trace_without_dspy_takes_one_line() -> None:

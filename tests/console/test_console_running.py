@@ -177,7 +177,7 @@ def test_an_evaluation_tells_how_many_examples_are_done(model: HeldModel, termin
     program = start(lambda: evaluate(Asker()))
     terminal.until(lambda screen: bool(screen.lines) and " · 2 examples done · " in screen.lines[-1])
     # What runs inside has no room beside the figures.
-    whole = r"evaluate <lambda> \d+ s · 2 examples done · 2 LM calls · \$0\.0000\d+"
+    whole = r"evaluate <lambda> \d+ s · 2 examples done · \$0\.0000\d+ · about \$0\.0000\d+ in all"
     shown = terminal.screen.lines[-1]
     model.answer()
     program.join()

@@ -56,7 +56,13 @@ def run(model: HeldModel, tmp_path: Path) -> Callable[[str], ProgramInTerminal]:
     def start(rest: str) -> ProgramInTerminal:
         program = tmp_path / "program.py"
         program.write_text(START + rest)
-        return ProgramInTerminal(program, MODEL_URL=model.url)
+        # The handler of that instrumentation would take the records that are to stand on the terminal.
+        without = {
+            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "logging",
+            # From 3.12 on Python warns of a fork beside other threads, as that of the console.
+            "PYTHONWARNINGS": "ignore:This process:DeprecationWarning",
+        }
+        return ProgramInTerminal(program, MODEL_URL=model.url, **without)
 
     return start
 

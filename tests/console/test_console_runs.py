@@ -53,6 +53,16 @@ def test_each_trial_takes_a_line_with_score_best_and_cost_so_far() -> None:
     )
 
 
+def test_a_trial_tells_what_the_whole_run_will_have_cost_where_its_length_is_known() -> None:
+    planned = trial(1, "full", 60.0, 60.0, 0.2)
+    planned.attributes["dspy.optimizer.planned_trials"] = 8
+    counted = trial(5, "reflection", 60.0, 60.0, 0.3)
+    counted.attributes.update({"dspy.optimizer.metric_calls": 30, "dspy.optimizer.metric_calls_remaining": 60})
+    lines = shown(span("optimize MIPROv2", planned, counted, **RUN))
+    assert " · $0.200 so far · about $0.800 in all · " in lines[0]
+    assert " · $0.300 so far · about $0.900 in all · " in lines[1]
+
+
 def test_a_trial_is_shown_before_the_run_has_ended() -> None:
     out = io.StringIO()
     tracer = tracer_for(DSPyConsoleSpanExporter(out=out))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import pytest
@@ -95,6 +96,7 @@ def test_durations_are_in_the_unit_that_suits_them(nanoseconds: int, words: str)
         (12.345, "$12.35"),
         (1204.5, "$1,204.50"),
         (0.0000000004, "<$0.000000001"),
+        (math.inf, "$inf"),
     ],
 )
 def test_amounts_keep_three_significant_digits(dollars: float, words: str) -> None:

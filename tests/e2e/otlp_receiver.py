@@ -60,9 +60,13 @@ class OtlpRequest:
 
 
 class OtlpReceiver(LoopbackServer):
-    """Receives while it is entered as a context manager; every method may be called from any thread."""
+    """Receives while it is entered as a context manager; every method may be called from any thread.
 
-    def __init__(self) -> None:
+    With a `prefix` such as `/otlp` it takes requests to `/otlp/v1/traces` and so on, and no others.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self.paths = {f"{prefix}{path}": path for path in _PATHS}
         self._changed = threading.Condition()
         self._requests: list[OtlpRequest] = []
         self._refusals: list[str] = []
@@ -137,10 +141,11 @@ class OtlpReceiver(LoopbackServer):
 
         Raises: DecodeError when the content is not the message of its path; ValueError for what is not read.
         """
-        if request.path == "/v1/traces":
+        signal = self.paths[request.path]
+        if signal == "/v1/traces":
             self._keep(request, self._spans, list(spans_in(ExportTraceServiceRequest.FromString(content))))
             return bytes(ExportTraceServiceResponse().SerializeToString())
-        if request.path == "/v1/metrics":
+        if signal == "/v1/metrics":
             points = list(metric_points_in(ExportMetricsServiceRequest.FromString(content)))
             self._keep(request, self._metrics, points)
             return bytes(ExportMetricsServiceResponse().SerializeToString())
@@ -184,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         content = self.rfile.read(int(headers.get("content-length", 0)))
         decompress = _DECOMPRESS.get(headers.get("content-encoding", "identity"))
-        if self.path not in _PATHS:
+        if self.path not in self.server.receiver.paths:
             self._refuse(404, f"OTLP has no path {self.path}")
         elif headers.get("content-type") != "application/x-protobuf" or decompress is None:
             self._refuse(415, f"{self.path}: not protobuf, or an unknown encoding: {headers}")

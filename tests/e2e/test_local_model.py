@@ -95,8 +95,6 @@ def roll_up_of(exchanges: list[Exchange]) -> dict[str, Any]:
         "dspy.usage.input_tokens": sum(tokens_on(exchange)["gen_ai.usage.input_tokens"] for exchange in exchanges),
         "dspy.usage.output_tokens": sum(tokens_on(exchange)["gen_ai.usage.output_tokens"] for exchange in exchanges),
         "dspy.usage.cost_unknown_calls": len(exchanges),
-        "dspy.usage.cache_hits": 0,
-        "dspy.usage.saved_cost": 0.0,
     }
 
 

@@ -103,7 +103,13 @@ class Echo(dspy.Module):
 
 
 ON_AN_ECHO = {
-    *("gen_ai.operation.name", "gen_ai.workflow.name", "gen_ai.input.messages", "gen_ai.output.messages"),
+    *(
+        "gen_ai.operation.name",
+        "gen_ai.agent.name",
+        "gen_ai.workflow.name",
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+    ),
     "dspy.module.name",
 }
 

@@ -191,6 +191,64 @@ def test_an_adapter_that_hands_over_to_another_has_not_fallen_back(telemetry: Re
     assert events(telemetry) == []
 
 
+class Remembering(dspy.ChatAdapter):
+    """Asks the model where its own memory has no answer, and once more where the answer is too short."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory: dict[str, Any] = {}
+
+    def __call__(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
+        try:
+            return self.memory[inputs["question"]]
+        except KeyError:
+            super().__call__(lm, lm_kwargs, signature, demos, inputs)
+            return super().__call__(lm, lm_kwargs, signature, demos, inputs)
+
+    async def acall(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
+        try:
+            return self.memory[inputs["question"]]
+        except KeyError:
+            await super().acall(lm, lm_kwargs, signature, demos, inputs)
+            return await super().acall(lm, lm_kwargs, signature, demos, inputs)
+
+
+async def test_an_adapter_that_handles_something_else_when_it_sends_its_prompt_has_not_fallen_back(
+    telemetry: Recorded, lm: dspy.LM
+) -> None:
+    with dspy.context(adapter=Remembering()):
+        dspy.Predict("question -> answer")(question="Where?")
+        assert telemetry.tree() == f"{PREDICT}\n  chat gpt-4o-mini\n  chat gpt-4o-mini"
+        assert events(telemetry) == []
+        telemetry.collector.clear()
+        await dspy.Predict("question -> answer").acall(question="Where?")
+    assert telemetry.tree() == f"{PREDICT}\n  chat gpt-4o-mini\n  chat gpt-4o-mini"
+    assert events(telemetry) == []
+    assert counts(telemetry, "dspy.adapter.fallbacks") == []
+
+
+class Persistent(Remembering):
+    """The same, and asks once more while it handles what was wrong with the reply."""
+
+    def __call__(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
+        try:
+            return self.memory[inputs["question"]]
+        except KeyError:
+            try:
+                return dspy.Adapter.__call__(self, lm, lm_kwargs, signature, demos, inputs)
+            except AdapterParseError:
+                return dspy.Adapter.__call__(self, lm, lm_kwargs, signature, demos, inputs)
+
+
+def test_a_prompt_that_is_sent_again_while_the_reply_is_handled_is_a_fallback(
+    telemetry: Recorded, lm: dspy.LM, model_server: ModelServer
+) -> None:
+    model_server.reply = replying(NONSENSE, "[[ ## answer ## ]]\nhere\n\n[[ ## completed ## ]]")
+    with dspy.context(adapter=Persistent()):
+        assert dspy.Predict("question -> answer")(question="Where?").answer == "here"
+    assert events(telemetry) == [parse_error("Persistent"), fallback("Persistent", "Persistent")]
+
+
 def test_an_adapter_with_a_parser_of_its_own_is_told_of_too(
     telemetry: Recorded, lm: dspy.LM, model_server: ModelServer
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor, telemetry_context
+from opentelemetry.instrumentation.dspy.language_models.providers import ModelIdentity
 from opentelemetry.instrumentation.dspy.retrieving.embedding_calls import EmbeddingCall
+from opentelemetry.instrumentation.dspy.usage import UsageScope
 
 if TYPE_CHECKING:
     from conftest import StartTelemetry
@@ -62,6 +65,9 @@ def test_a_call_of_a_hosted_model_is_one_span(telemetry: Recorded, model_server:
         "server.address": "127.0.0.1",
         "server.port": model_server.port,
         "dspy.cache.hit": False,
+        "gen_ai.usage.cost.amount": pytest.approx(tokens_of(model_server) * 0.02 / 1e6),
+        "gen_ai.usage.cost.currency": "USD",
+        "gen_ai.usage.cost.source": "local",
     }
     assert tokens_of(model_server) > 0
 
@@ -201,6 +207,15 @@ def test_an_embedder_that_overrides_the_call_is_one_span(telemetry: Recorded) ->
     assert telemetry.tree() == "embeddings letters"
 
 
+def test_an_embedder_with_a_call_of_its_own_is_no_answer_of_the_cache(telemetry: Recorded) -> None:
+    class Own(dspy.Embedder):
+        def __call__(self, inputs: Any, **options: Any) -> Any:
+            return np.array(letters(inputs))
+
+    Own(letters)(TEXTS)
+    assert telemetry.attributes("embeddings letters")["dspy.cache.hit"] is False
+
+
 def test_a_function_that_asks_a_hosted_model_is_one_span_with_its_tokens(
     telemetry: Recorded, model_server: ModelServer
 ) -> None:
@@ -335,11 +350,22 @@ def test_dspy_asks_litellm_itself_again_afterwards(start_telemetry: StartTelemet
     assert len(telemetry.spans) == 1
 
 
-@given(hostile_values, hostile_values)
-def test_of_a_reply_only_a_count_and_a_name_are_taken(count: Odd, name: Odd) -> None:
-    embedding = EmbeddingCall(computed=2)
-    embedding.note_reply({"model": "small", "usage": {"prompt_tokens": 7}})
-    embedding.note_reply(SimpleNamespace(model=name.make(), usage={"prompt_tokens": count.make()}))
-    assert type(embedding.response_model) is str
-    assert embedding.input_tokens is None or (type(embedding.input_tokens) is int and embedding.input_tokens > 7)
+@given(hostile_values, hostile_values, hostile_values)
+def test_of_a_reply_only_a_count_a_price_and_a_name_are_taken(count: Odd, name: Odd, price: Odd) -> None:
+    total = UsageScope()
+    embedding = EmbeddingCall("small", ModelIdentity("odd", "small"), is_hosted=True, totals=[total])
+    embedding.note_reply({"model": "small", "usage": {"prompt_tokens": 7, "cost": 0.5}})
+    odd = {"prompt_tokens": count.make(), "cost": price.make()}
+    embedding.note_reply(SimpleNamespace(model=name.make(), usage=odd))
+    embedding.count(None, vectors=2)
+    outcome = embedding.outcome()
+    assert outcome is not None
+    assert type(outcome.response_model) is str
+    tokens, cost = outcome.usage.input_tokens, outcome.cost
+    assert tokens is None or (type(tokens) is int and tokens > 7)
+    assert cost is None or (type(cost) is float and math.isfinite(cost) and cost >= 0.5)
+    assert total.embedding_calls == 1
+    assert total.embedding_tokens == (7 if tokens is None else tokens)
+    assert (total.cost_unknown_calls, total.cost) == ((1, 0.5) if cost is None else (0, cost))
     embedding.note_reply(count.make())
+    assert embedding.failure is None

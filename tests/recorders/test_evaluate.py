@@ -112,9 +112,6 @@ def test_the_span_of_an_evaluation_tells_what_was_evaluated_and_what_came_of_it(
         "dspy.usage.lm_calls": 4,
         "dspy.usage.input_tokens": sum(item["prompt_tokens"] for item in usage),
         "dspy.usage.output_tokens": sum(item["completion_tokens"] for item in usage),
-        "dspy.usage.cost_unknown_calls": 0,
-        "dspy.usage.cache_hits": 0,
-        "dspy.usage.saved_cost": 0.0,
     }
     assert getattr(result, "score", result) == 50.0
 

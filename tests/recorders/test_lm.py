@@ -44,6 +44,7 @@ def test_the_attributes_of_a_call(
     assert attributes.pop("gen_ai.usage.cost.amount") == pytest.approx(price(request), rel=1e-12)
     assert attributes == {
         "gen_ai.operation.name": "chat",
+        "openai.api.type": "chat_completions",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-4o-mini",
         "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
@@ -202,7 +203,7 @@ def test_a_failed_call_fails_every_module_around_it_and_counts_as_a_call(
     assert [span.status.status_code for span in telemetry.spans] == [StatusCode.ERROR] * len(telemetry.spans)
     attributes = telemetry.attributes("Predict question -> answer")
     assert attributes["dspy.usage.lm_calls"] == len(telemetry.named(CHAT))
-    assert attributes["dspy.usage.input_tokens"] == 0
+    assert "dspy.usage.input_tokens" not in attributes
 
 
 def test_the_metrics_of_calls(telemetry: Recorded, cached_lm: dspy.LM, model_server: ModelServer) -> None:

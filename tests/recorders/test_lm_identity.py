@@ -141,3 +141,23 @@ def test_a_call_in_the_form_of_dspys_own_client_names_provider_and_model(telemet
     attributes = telemetry.attributes("chat claude-sonnet-4-5")
     assert attributes["gen_ai.provider.name"] == "anthropic"
     assert attributes["gen_ai.usage.input_tokens"] == 4305
+
+
+class Ours(dspy.BaseLM):
+    """A language model of the application's, named after its class."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> list[str]:
+        return ["here"]
+
+
+class OursToo(Ours):
+    """What it may become while it is in use."""
+
+
+def test_a_language_model_that_becomes_one_of_another_class_is_named_anew(telemetry: Recorded) -> None:
+    language_model = Ours(model="small")
+    language_model("Where?")
+    language_model.__class__ = OursToo
+    language_model("Where?")
+    named = [span.attributes["gen_ai.provider.name"] for span in telemetry.named("chat small") if span.attributes]
+    assert named == ["Ours", "OursToo"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dspy
 import pytest
+from parameter_names import name_of_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +171,7 @@ def test_settings_of_a_predictors_call_are_no_inputs(start_telemetry: StartTelem
 
 
 @pytest.mark.parametrize(
-    "value", [None, "text", 7, [1, 2], {"a": 1}, ("prediction", ["trace"]), object(), print], ids=repr
+    "value", [None, "text", 7, [1, 2], {"a": 1}, ("prediction", ["trace"]), object(), print], ids=name_of_value
 )
 def test_a_module_may_return_anything(value: Any, start_telemetry: StartTelemetry) -> None:
     telemetry = start_telemetry(capture="SPAN_ONLY")

@@ -1,0 +1,1 @@
+"""Tests of the programs of docs/recipes, a file for each page."""

@@ -1,0 +1,138 @@
+"""What the doctor says of set-ups that name what there is not, sample, or are made in code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from doctor_runs import HTTP, TRACES_ALONE, changes, doctor
+from otlp_receiver import OtlpReceiver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONSOLE = {**TRACES_ALONE, "OTEL_TRACES_EXPORTER": "dspy_console"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("OTEL_TRACES_EXPORTER", "dspy_consol", "Correct OTEL_TRACES_EXPORTER. Did you mean dspy_console? Installed: "),
+        ("OTEL_LOGS_EXPORTER", "splunk", "Correct OTEL_LOGS_EXPORTER, or install the package that brings splunk."),
+        (
+            "OTEL_PYTHON_ID_GENERATOR",
+            "dspy_system_randm",
+            "Correct OTEL_PYTHON_ID_GENERATOR. Did you mean dspy_system_random? Installed: dspy_system_random, random.",
+        ),
+        ("OTEL_TRACES_SAMPLER", "alwys_on", "Correct OTEL_TRACES_SAMPLER. Did you mean always_on? Installed: "),
+        ("OTEL_BSP_SCHEDULE_DELAY", "5s", "Correct OTEL_BSP_SCHEDULE_DELAY."),
+    ],
+)
+def test_a_name_that_there_is_not_is_told_with_its_variable_and_the_right_one(
+    tmp_path: Path, variable: str, value: str, remedy: str
+) -> None:
+    ended = doctor(tmp_path, **{**CONSOLE, variable: value})
+
+    [change] = changes(ended)
+    said, _, to_do = change.partition(" -> ")
+    assert value in said
+    assert to_do.startswith(remedy)
+
+
+@pytest.mark.parametrize("headers", ["X Key=pw12", "authorization: Bearer violet-harbour"])
+def test_headers_that_are_written_wrong_are_not_shown(tmp_path: Path, headers: str) -> None:
+    with OtlpReceiver() as receiver:
+        options = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_EXPORTER_OTLP_HEADERS": headers}
+        ended = doctor(tmp_path, **HTTP, **options)
+
+    [change] = changes(ended)
+    assert change.partition(" -> ")[2].startswith("Write OTEL_EXPORTER_OTLP_HEADERS as name=value")
+    assert [part for part in ("pw12", "violet", "harbour") if part in ended.output] == []
+
+
+@pytest.mark.parametrize("sampler", ["traceidratio", "parentbased_traceidratio"])
+def test_a_share_of_the_traces_is_right_whichever_call_it_takes(tmp_path: Path, sampler: str) -> None:
+    with OtlpReceiver() as receiver:
+        ended = doctor(
+            tmp_path,
+            **HTTP,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_TRACES_SAMPLER=sampler,
+            OTEL_TRACES_SAMPLER_ARG="0.000001",
+        )
+
+    assert (ended.code, changes(ended)) == (0, [])
+    assert "has taken a second call, and left out the first" in " ".join(ended.output.split())
+    assert {span.name for span in receiver.spans} == {"chat dummy", "Predict question -> answer"}
+
+
+def test_a_sampler_that_takes_nothing_is_to_be_changed(tmp_path: Path) -> None:
+    ended = doctor(tmp_path, **CONSOLE, OTEL_TRACES_SAMPLER="always_off")
+
+    assert changes(ended) == [
+        "traces: the sampler takes no span -> Set OTEL_TRACES_SAMPLER to another one, or leave it out."
+    ]
+
+
+IN_CODE = """
+import os
+import sys
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+
+def of_its_own():
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(os.environ["BACKEND"])))
+    DSPyInstrumentor().instrument(tracer_provider=provider)
+
+
+def without_a_provider():
+    DSPyInstrumentor().instrument()
+
+
+def without_a_processor():
+    DSPyInstrumentor().instrument(tracer_provider=TracerProvider())
+
+
+def that_exits():
+    sys.exit("the database is not there")
+"""
+
+
+def test_a_provider_that_instrument_was_given_is_the_one_that_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(IN_CODE)
+    with OtlpReceiver() as receiver:
+        ended = doctor(tmp_path, "--setup", "shop:of_its_own", BACKEND=f"{receiver.endpoint}/v1/traces")
+
+    assert (ended.code, changes(ended)) == (0, [])
+    assert {span.name for span in receiver.spans} == {"chat dummy", "Predict question -> answer"}
+
+
+@pytest.mark.parametrize(
+    ("function", "change"),
+    [
+        (
+            "without_a_provider",
+            "traces: no provider is set -> Call trace.set_tracer_provider() in that function, or give instrument() a "
+            "tracer_provider.",
+        ),
+        (
+            "without_a_processor",
+            "traces: not exported -> Give the provider a processor, such as BatchSpanProcessor(OTLPSpanExporter()).",
+        ),
+        (
+            "that_exits",
+            "shop:that_exits failed: SystemExit: the database is not there -> Name a function that sets the providers "
+            "up and takes no arguments.",
+        ),
+    ],
+)
+def test_what_a_function_leaves_out_is_told(tmp_path: Path, function: str, change: str) -> None:
+    (tmp_path / "shop.py").write_text(IN_CODE)
+    ended = doctor(tmp_path, "--setup", f"shop:{function}")
+
+    assert (ended.code, changes(ended)) == (1, [change])
