@@ -1,0 +1,1 @@
+"""Makes the pages that say what the code does: ``python docs/generate.py``."""
