@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made from this source: ``python -m deploy.grafana`` writes ``dashboards/*.json``."""
