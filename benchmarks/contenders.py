@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .floor import Floor
@@ -24,6 +26,7 @@ __all__ = [
     "OURS",
     "UTIL_GENAI_FLOOR",
     "Contender",
+    "earlier",
     "floor_of",
     "record",
     "replayed",
@@ -37,6 +40,8 @@ class Contender:
 
     name: str
     title: str
+    source: str | None = None
+    """Where this library's source is, where it is not the one that is installed."""
 
 
 NOBODY = Contender("none", "no instrumentation")
@@ -49,12 +54,19 @@ FLOOR = Contender("floor", "bare SDK by hand")
 CONTENDERS = (NOBODY, OURS, GENAI_DSPY, OPENINFERENCE, UTIL_GENAI_FLOOR, FLOOR)
 
 
+def earlier(worktree: str) -> Contender:
+    """Return this library as it is in another checkout of its repository."""
+    return Contender("earlier", "this library, earlier", str(Path(worktree).resolve() / "src"))
+
+
 def switch_on(contender: Contender, tracer_provider: TracerProvider, meter_provider: MeterProvider) -> None:
     """Instrument DSPy in this process, in the contender's default configuration.
 
     For ``OPENINFERENCE`` the content that it records by default is left out, as it is by default with the others.
     """
-    if contender is OURS:
+    if contender is OURS or contender.source is not None:
+        if contender.source is not None:
+            _prefer(contender.source)
         from opentelemetry.instrumentation.dspy import DSPyInstrumentor as Ours
 
         _expect_peers()
@@ -87,6 +99,16 @@ def record(create: Callable[[], Callable[[], object]]) -> list[RecordedSpan]:
         return providers.take()
     finally:
         DSPyInstrumentor().uninstrument()
+
+
+def _prefer(source: str) -> None:
+    """Let this library be imported from another place than where it was before."""
+    namespace = "opentelemetry.instrumentation"
+    for name in [*sys.modules]:
+        if name == f"{namespace}.dspy" or name.startswith(f"{namespace}.dspy."):
+            del sys.modules[name]
+    package = sys.modules[namespace]
+    package.__path__ = [str(Path(source) / "opentelemetry" / "instrumentation"), *package.__path__]
 
 
 def _expect_peers() -> None:

@@ -16,6 +16,7 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
     GEN_AI_PROVIDER_NAME,
     GEN_AI_REQUEST_MODEL,
     GEN_AI_RESPONSE_MODEL,
+    GEN_AI_TOKEN_TYPE,
     GEN_AI_USAGE_INPUT_TOKENS,
     GEN_AI_USAGE_OUTPUT_TOKENS,
     GEN_AI_WORKFLOW_NAME,
@@ -68,6 +69,8 @@ class _Span:
     attributes: dict[str, Any]
     attributes_of_our_own: dict[str, Any]
     """Those that util-genai does not set by itself."""
+    metric_attributes_of_our_own: dict[str, Any]
+    """The same of the points that util-genai records."""
     points: tuple[_Point, ...]
     children: tuple[_Span, ...]
 
@@ -123,6 +126,7 @@ class Floor:
             self._emit(child, invocation.context)
         if invocation.span.is_recording():
             invocation.attributes.update(recorded.attributes_of_our_own)
+        invocation.metric_attributes.update(recorded.metric_attributes_of_our_own)
         for point in recorded.points:
             point.record(point.amount, point.attributes, invocation.context)
         invocation.stop()
@@ -153,6 +157,13 @@ class Floor:
             operation,
             span.attributes,
             {name: value for name, value in span.attributes.items() if name not in _SET_BY_UTIL_GENAI},
+            {
+                name: value
+                for point in span.points
+                if point.instrument.name in _RECORDED_BY_UTIL_GENAI
+                for name, value in point.attributes.items()
+                if name not in _SET_BY_UTIL_GENAI and name != GEN_AI_TOKEN_TYPE
+            },
             tuple(map(self._point, points)),
             tuple(self._prepare(child, through_util_genai) for child in span.children),
         )

@@ -54,6 +54,7 @@ def main() -> None:
 
 def _print(statistics: pstats.Stats, count: int) -> None:
     layers: dict[str, float] = defaultdict(float)
+    counts: dict[str, int] = defaultdict(int)
     functions = []
     # The annotations of pstats know no ``stats``; its documentation does.
     entries: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = vars(statistics)["stats"]
@@ -61,11 +62,12 @@ def _print(statistics: pstats.Stats, count: int) -> None:
         layer = next((layer for layer, part in _LAYERS if part in Path(file).as_posix()), None)
         if layer is not None:
             layers[layer] += own_time
+            counts[layer] += calls
             place = f"{layer}: {Path(file).name}:{line} {name}"
             functions.append((own_time, whole_time, calls, place))
     print(f"microseconds of one program call, mean of {CALLS}, under the profiler")
     for layer, seconds in layers.items():
-        print(f"{seconds / CALLS * 1e6:9.1f}  {layer}")
+        print(f"{seconds / CALLS * 1e6:9.1f}  {layer}, {counts[layer] / CALLS:.0f} functions called")
     print(f"\n{'own':>9}{'with callees':>14}{'calls':>8}")
     for own_time, whole_time, calls, place in sorted(functions, reverse=True)[:count]:
         print(f"{own_time / CALLS * 1e6:9.1f}{whole_time / CALLS * 1e6:14.1f}{calls / CALLS:8.1f}  {place}")

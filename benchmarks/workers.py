@@ -14,11 +14,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider as SDKMeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 from .contenders import Contender, floor_of, switch_on
@@ -28,9 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from multiprocessing.connection import Connection
 
+    from .floor import Floor
     from .recorded import RecordedSpan
 
-__all__ = ["Setting", "Worker", "providers"]
+__all__ = ["Setting", "Worker", "measured_call", "providers"]
 
 WARM_UP_CALLS = 20
 
@@ -41,6 +45,8 @@ class Setting:
 
     sampled: bool
     metrics: bool
+    endpoint: str | None = None
+    """Where everything is exported to, with garbage collected as in any program; ``None`` for neither."""
 
 
 class DroppingProcessor(SpanProcessor):
@@ -55,10 +61,15 @@ class DroppingProcessor(SpanProcessor):
 
 
 def providers(setting: Setting) -> tuple[TracerProvider, MeterProvider, DroppingProcessor]:
-    """Return real providers without an exporter."""
+    """Return real providers, which export where the setting has an endpoint."""
     tracer_provider = TracerProvider(sampler=ALWAYS_ON if setting.sampled else ALWAYS_OFF)
     processor = DroppingProcessor()
     tracer_provider.add_span_processor(processor)
+    if setting.endpoint is not None:
+        exporter = OTLPSpanExporter(f"{setting.endpoint}/v1/traces")
+        tracer_provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=1_000_000))
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{setting.endpoint}/v1/metrics"))
+        return tracer_provider, SDKMeterProvider([reader]), processor
     meter_provider = SDKMeterProvider([InMemoryMetricReader()]) if setting.metrics else NoOpMeterProvider()
     return tracer_provider, meter_provider, processor
 
@@ -106,12 +117,18 @@ def _serve(
     for name, program in PROGRAMS.items():
         call = program.create()
         floor = floor_of(contender, recorded[name], tracer_provider, meter_provider)
-        calls[name] = call if floor is None else _then(call, floor.replay)
-    gc.collect()
-    gc.freeze()
+        calls[name] = measured_call(call, floor)
+    if setting.endpoint is None:
+        gc.collect()
+        gc.freeze()
     for kind, name, suppressed, count in iter(connection.recv, None):
         call = calls[name]
-        answer = _spans(call, processor) if kind == "spans" else _measure(call, suppressed, count)
+        if kind == "spans":
+            answer: float = _spans(call, processor)
+        elif setting.endpoint is None:
+            answer = _measure(call, suppressed, count)
+        else:
+            answer = _measure_process(call, count, tracer_provider, meter_provider)
         connection.send(complaints.error or answer)
 
 
@@ -132,12 +149,14 @@ class _Complaints(logging.Handler):
         return RuntimeError(f"logged while it was measured: {self._messages}") if self._messages else None
 
 
-def _then(call: Callable[[], object], replay: Callable[[], None]) -> Callable[[], object]:
-    """Return the program's call with the floor's work after it; alone, in a loop, it would find all caches warm."""
+def measured_call(call: Callable[[], object], floor: Floor | None) -> Callable[[], object]:
+    """Return the program's call, with a floor's work after it; alone, in a loop, that would find all caches warm."""
+    if floor is None:
+        return call
 
     def call_and_replay() -> None:
         call()
-        replay()
+        floor.replay()
 
     return call_and_replay
 
@@ -163,3 +182,16 @@ def _measure(call: Callable[[], object], suppressed: bool, count: int) -> float:
         finally:
             gc.enable()
     return (ended - began) / count / 1000
+
+
+def _measure_process(
+    call: Callable[[], object], count: int, tracer_provider: TracerProvider, meter_provider: MeterProvider
+) -> float:
+    """Return what the whole process takes for a call: garbage collection and all export included."""
+    began = time.process_time_ns()
+    for _ in range(count):
+        call()
+    tracer_provider.force_flush()
+    if isinstance(meter_provider, SDKMeterProvider):
+        meter_provider.force_flush()
+    return (time.process_time_ns() - began) / count / 1000

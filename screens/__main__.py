@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .reading import Column
 
 ROOT = Path(__file__).parent.parent
-DESK = ROOT / "examples" / "support_desk"
+EXAMPLES = [str(ROOT / "examples"), str(ROOT / "examples" / "support_desk")]
 KEPT, PICTURES = ROOT / "build" / "screens", ROOT / "build" / "screens"
 PAGE = ROOT / "docs" / "screens.md"
 
@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("backend", choices=sorted({column.backend for column in COLUMNS}))
     parser.add_argument("--pictures", choices=("none", "few", "many"), default="few", help="of how many pages")
     options = parser.parse_args()
-    sys.path.insert(0, str(DESK))
+    sys.path[:0] = EXAMPLES
     start, read = {
         "phoenix": (servers.phoenix, phoenix.read),
         "mlflow": (servers.mlflow, mlflow.read),
@@ -88,7 +88,7 @@ def _fill(column: Column, url: str, read: Callable[[str], dict[str, Any]]) -> di
 def _environment(column: Column, url: str, experiment: str) -> Mapping[str, str]:
     foreign = ("OTEL_", "DSPY_", "MLFLOW_", "PHOENIX_", "OPENAI_", "DEMO_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    paths = [str(ROOT), str(DESK), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT), *EXAMPLES, *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {
         "PYTHONPATH": os.pathsep.join(paths),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from playwright.sync_api import Page as PlaywrightPage
 
-__all__ = ["BROWSER", "Page", "take"]
+__all__ = ["BROWSER", "Page", "browser", "keep", "take", "visit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +55,54 @@ _ARGUMENTS = (
 
 def take(pages: Mapping[str, Page], folder: Path) -> list[Path]:
     """Photograph each page under its name; return the pictures."""
-    executable = shutil.which(BROWSER)
-    if executable is None:
-        print(f"  no pictures: the program `{BROWSER}` is missing (Debian's package of that name has it)", flush=True)
-        return []
-    from playwright.sync_api import Error, sync_playwright
+    taken: list[Path] = []
+    with browser() as shown:
+        if shown is None:
+            return taken
+        from playwright.sync_api import Error
 
-    folder.mkdir(parents=True, exist_ok=True)
-    taken = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*_ARGUMENTS])
-        shown = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme="light")
-        shown.add_init_script(_FIRST_VISIT)
         for name, page in pages.items():
             target = folder / f"{name}.png"
             try:
-                _open(shown, page)
+                visit(shown, page)
             except Error as error:
                 print(f"  {name} is not as expected: {error}", flush=True)
-            _keep(shown.screenshot(), target)
+            keep(shown.screenshot(), target)
             taken.append(target)
-            print(f"  {target}", flush=True)
-        browser.close()
     return taken
 
 
-def _keep(picture: bytes, target: Path) -> None:
+@contextmanager
+def browser() -> Iterator[PlaywrightPage | None]:
+    """Open a browser's window and yield it; say so and yield None where there is no browser."""
+    executable = shutil.which(BROWSER)
+    if executable is None:
+        print(f"  no pictures: the program `{BROWSER}` is missing (Debian's package of that name has it)", flush=True)
+        yield None
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=[*_ARGUMENTS])
+        shown = opened.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme="light")
+        shown.add_init_script(_FIRST_VISIT)
+        yield shown
+        opened.close()
+
+
+def keep(picture: bytes, target: Path) -> None:
     """Write a picture with as many colours as a page needs: a third of the bytes, and small enough for a README."""
     from PIL import Image
 
+    target.parent.mkdir(parents=True, exist_ok=True)
     Image.open(io.BytesIO(picture)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(
         target, optimize=True
     )
+    print(f"  {target}", flush=True)
 
 
-def _open(shown: PlaywrightPage, page: Page) -> None:
+def visit(shown: PlaywrightPage, page: Page) -> None:
+    """Go to a page, wait until it is whole and click on what is to be clicked. Raises: Playwright's `Error`."""
     shown.goto("about:blank")
     shown.goto(page.address, timeout=_PATIENCE)
     shown.get_by_text(page.text).first.wait_for(timeout=_PATIENCE)

@@ -18,7 +18,7 @@ from .http import ask
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["mlflow", "phoenix"]
+__all__ = ["free_port", "mlflow", "phoenix", "running"]
 
 _START_SECONDS, _STOP_SECONDS = 180.0, 20.0
 
@@ -26,39 +26,44 @@ _START_SECONDS, _STOP_SECONDS = 180.0, 20.0
 @contextmanager
 def phoenix(folder: Path) -> Iterator[str]:
     """Run Phoenix and yield its address. Raises: `RuntimeError` where it does not start."""
-    port = _free_port()
+    port = free_port()
     settings = {
         "PHOENIX_HOST": "127.0.0.1",
         "PHOENIX_PORT": str(port),
-        "PHOENIX_GRPC_PORT": str(_free_port()),
+        "PHOENIX_GRPC_PORT": str(free_port()),
         "PHOENIX_WORKING_DIR": str(folder),
         "PHOENIX_TELEMETRY_ENABLED": "false",
         "PHOENIX_DISABLE_AGENT_ASSISTANT": "true",
     }
-    with _running(["phoenix", "serve"], settings, folder, f"http://127.0.0.1:{port}", "/v1/projects") as url:
+    with running(["phoenix", "serve"], settings, folder, f"http://127.0.0.1:{port}", "/v1/projects") as url:
         yield url
 
 
 @contextmanager
 def mlflow(folder: Path) -> Iterator[str]:
     """Run MLflow's server and yield its address. Raises: `RuntimeError` where it does not start."""
-    port = _free_port()
+    port = free_port()
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     stores = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--default-artifact-root", str(folder / "kept")]
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     searching = "/api/2.0/mlflow/experiments/get?experiment_id=0"
-    with _running([*command, *stores], settings, folder, f"http://127.0.0.1:{port}", searching) as url:
+    with running([*command, *stores], settings, folder, f"http://127.0.0.1:{port}", searching) as url:
         yield url
 
 
 @contextmanager
-def _running(command: list[str], settings: Mapping[str, str], folder: Path, url: str, path: str) -> Iterator[str]:
-    program = str(Path(sys.executable).with_name(command[0]))
+def running(command: list[str], settings: Mapping[str, str], folder: Path, url: str, path: str) -> Iterator[str]:
+    """Run a program that serves until the block ends; yield the URL once it answers with JSON.
+
+    A name without a folder is a program beside this Python. What it says stands in ``server.log`` in the folder.
+    Raises: `RuntimeError` where it does not start.
+    """
+    program = Path(sys.executable).parent / command[0]
     log = folder / "server.log"
     began = time.monotonic()
     with log.open("w") as output:
         process = subprocess.Popen(
-            [program, *command[1:]],
+            [str(program), *command[1:]],
             env={**os.environ, **settings},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -66,7 +71,7 @@ def _running(command: list[str], settings: Mapping[str, str], folder: Path, url:
         )
     try:
         _wait(process, f"{url}{path}", log)
-        print(f"{command[0]} answers at {url} after {time.monotonic() - began:.0f} s", flush=True)
+        print(f"{program.name} answers at {url} after {time.monotonic() - began:.0f} s", flush=True)
         yield url
     finally:
         _stop(process)
@@ -99,7 +104,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that nobody listens on, below those that systems give to outgoing connections.
 
     A backend takes half a minute until it listens, in which one of those could be taken.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import tempfile
 import time
 import zlib
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import dspy
 import numpy as np
-from scripted_model import ScriptedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +125,10 @@ def language_model() -> Iterator[dspy.LM]:
     elif os.environ.get("DEMO_MODEL"):
         yield dspy.LM(model)
     else:
+        # The server that all examples share lies beside the folder of this one.
+        sys.path.append(str(DATA.parents[1]))
+        from scripted_model import ScriptedModel
+
         with ScriptedModel(read_data("script.json")) as server:
             yield dspy.LM(model, api_base=server.url, api_key="not-needed")
 

@@ -15,13 +15,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SIGNALS = ("traces", "metrics")
+SIGNALS = ("traces", "metrics", "logs")
 PATIENCE = 10
 """Seconds until an endpoint that says nothing counts as one that does not answer."""
 
@@ -30,6 +31,13 @@ ACCEPTED = frozenset({200, 202, 204, 400, 415})
 
 GRPC, HTTP = "grpc", "http/protobuf"
 PROTOBUF = "application/x-protobuf"
+
+ANSWERS: dict[str, tuple[Any, str]] = {
+    "traces": (ExportTraceServiceResponse, "rejected_spans"),
+    "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
+    "logs": (ExportLogsServiceResponse, "rejected_log_records"),
+}
+"""What a receiver answers to each signal, and the field that says how much it left out."""
 
 LOST = re.compile(r"failed to export|exception while exporting|dropping .*batch", re.IGNORECASE)
 
@@ -171,22 +179,24 @@ def _refusal(path: str, status: int, content_type: str, reply: bytes) -> str | N
         return "a web page"
     if not content_type.startswith(PROTOBUF):
         return None
-    response: Any = ExportTraceServiceResponse() if path.endswith("traces") else ExportMetricsServiceResponse()
-    response.ParseFromString(reply)
-    partial = response.partial_success
-    rejected = partial.rejected_spans if path.endswith("traces") else partial.rejected_data_points
+    kind, field_of_rejected = ANSWERS[path.rpartition("/")[2]]
+    rejected = getattr(kind.FromString(reply).partial_success, field_of_rejected)
     return f"{rejected} rejected" if rejected else None
 
 
 def report(endpoint: str, receiver: Receiver, errors: str, relay: Relay | None) -> str:
     """What was delivered, in one line, and what to do about the rest."""
     sent, lost = _by_relay(receiver, relay) if relay is not None else _by_errors(receiver, errors)
-    lines = [f"Sent to {endpoint} as well, over {receiver.protocol}: {' and '.join(sent)}."] if sent else []
+    lines = [f"Sent to {endpoint} as well, over {receiver.protocol}: {_listed(sent)}."] if sent else []
     lines += [f"Not all of it arrived at {endpoint}: {signal} ({why})." for signal, why in lost]
     lines += [f"Not sent to {endpoint}: {signal} ({why})." for signal, why in receiver.refusals.items()]
     if not sent:
         lines.append("docs/backends.md has the settings of each backend, and a list for when nothing arrives.")
     return "\n".join(lines)
+
+
+def _listed(signals: list[str]) -> str:
+    return " and ".join([", ".join(signals[:-1]), signals[-1]] if len(signals) > 1 else signals)
 
 
 def _by_relay(receiver: Receiver, relay: Relay) -> tuple[list[str], list[tuple[str, str]]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import delivery
+import stack
 from delivery import Receiver, Relay
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def environment(given: Mapping[str, str], receiver: Receiver) -> dict[str, str]:
         "OTEL_SERVICE_NAME": "support-desk",
         "OTEL_TRACES_EXPORTER": "dspy_console,otlp" if "traces" in receiver.signals else "dspy_console",
         "OTEL_METRICS_EXPORTER": "otlp" if "metrics" in receiver.signals else "none",
-        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "otlp" if "logs" in receiver.signals else "none",
+        # Its handler would take the exporters' errors, which are read from standard error here.
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "logging",
         # The SDK's own ids come from Python's global random numbers, which DSPy seeds.
         "OTEL_PYTHON_ID_GENERATOR": "dspy_system_random",
         # Each tree appears right after the answer that it belongs to, instead of up to five seconds later.
@@ -109,26 +112,40 @@ def totals(output: str) -> str:
     )
 
 
+def receiver_of_this_run(settings: Mapping[str, str]) -> tuple[str, Receiver]:
+    """Return where the telemetry goes: the endpoint in the environment, else the stack on this machine, if it is up."""
+    headers = delivery.headers_of(settings.get(f"{ENDPOINT.rpartition('_')[0]}_HEADERS", ""))
+    if settings.get(ENDPOINT):
+        return settings[ENDPOINT], delivery.find(settings[ENDPOINT], headers, settings.get(PROTOCOL, ""))
+    found = Receiver()
+    if ENDPOINT not in settings:
+        found = delivery.find(stack.collector(settings), {}, delivery.HTTP)
+    return (stack.collector(settings), found) if found.signals else ("", Receiver())
+
+
 def main() -> int:
     instrument = Path(sys.executable).with_name("opentelemetry-instrument")
-    endpoint, receiver = os.environ.get(ENDPOINT, ""), Receiver()
-    if endpoint:
-        headers = delivery.headers_of(os.environ.get(f"{ENDPOINT.rpartition('_')[0]}_HEADERS", ""))
-        receiver = delivery.find(endpoint, headers, os.environ.get(PROTOCOL, ""))
+    endpoint, receiver = receiver_of_this_run(os.environ)
+    if endpoint and not os.environ.get(ENDPOINT):
+        print(f"Something takes telemetry at {endpoint}: this run goes there too, unless {ENDPOINT} is set.")
     print(f"$ opentelemetry-instrument python {os.path.relpath(APP)}\n", flush=True)
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as opened:
         # Over HTTP the answers of the receiver can be read on their way.
-        relay = stack.enter_context(Relay(endpoint)) if receiver.protocol == delivery.HTTP else None
+        relay = opened.enter_context(Relay(endpoint)) if receiver.protocol == delivery.HTTP else None
         settings = environment(os.environ, receiver) | ({ENDPOINT: relay.url} if relay is not None else {})
         code, output, errors = run([str(instrument), sys.executable, str(APP)], settings)
     if code == 0:
         print(f"This run: {totals(output)}")
-        if endpoint:
-            print(delivery.report(endpoint, receiver, errors, relay))
-        else:
-            demo = "make demo MODEL=local" if os.environ.get("DEMO_MODEL") == "local" else "make demo"
-            print(f"The same in Jaeger, after docker compose up -d: {ENDPOINT}=http://localhost:4318 {demo}")
+        print(delivery.report(endpoint, receiver, errors, relay) if endpoint else where_else())
+        if endpoint and receiver.signals:
+            print("".join(f"See it in {name}: {address}\n" for name, address in stack.pages().items()), end="")
     return code
+
+
+def where_else() -> str:
+    """What to do to see the same in pages."""
+    demo = "make demo MODEL=local" if os.environ.get("DEMO_MODEL") == "local" else "make demo"
+    return f"The same in Grafana: docker compose up -d --wait, then {demo} once more"
 
 
 if __name__ == "__main__":
