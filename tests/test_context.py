@@ -33,7 +33,7 @@ KIND = OwnSlot[str]("kind")
 
 
 def a_call() -> Call:
-    return Call(object(), dspy.Module, "__call__", (), {}, NO_CALL, {}, None)
+    return Call(object(), dspy.Module, "__call__", (), {}, NO_CALL)
 
 
 def test_outside_of_any_call_the_record_is_empty() -> None:

@@ -94,9 +94,7 @@ class Call:
         attribute: str,
         arguments: tuple[Any, ...],
         keyword_arguments: dict[str, Any],
-        caller: Call | None,
-        kept: Mapping[Slot[Any], Any],
-        block: Block | None,
+        caller: Call,
     ) -> None:
         self.instance = instance
         self.owner = owner
@@ -104,11 +102,11 @@ class Call:
         self.attribute = attribute
         self.arguments = arguments
         self.keyword_arguments = keyword_arguments
-        self.caller = caller
-        """The call that made this one; of the outermost call an empty record, of which there is none."""
-        self.kept = kept
+        self.caller: Call | None = caller
+        """The call that made this one: of the outermost call the empty record, which alone has none."""
+        self.kept: Mapping[Slot[Any], Any] = caller.kept
         """What rooms keep with the call; calls inside inherit it."""
-        self.block = block
+        self.block: Block | None = caller.block
         """The innermost block of the application that the call lies in."""
 
     @property
@@ -138,7 +136,7 @@ class Call:
         self, instance: object = None, owner: object = None, attribute: str = "", arguments: tuple[Any, ...] = ()
     ) -> Call:
         """Return the record of a part of this call, which inherits what is kept with it."""
-        part = Call(instance, owner, attribute, arguments, {}, self, self.kept, self.block)
+        part = Call(instance, owner, attribute, arguments, {}, self)
         if self.place is not None:
             part.place = self.place
         return part
@@ -160,7 +158,15 @@ class Call:
             call = call.caller
 
 
-NO_CALL = Call(None, None, "", (), {}, None, {}, None)
+class _NoCall(Call):
+    """The empty record, of no call."""
+
+    def __init__(self) -> None:
+        self.instance = self.owner = self.caller = self.block = None
+        self.attribute, self.arguments, self.keyword_arguments, self.kept = "", (), {}, {}
+
+
+NO_CALL: Final[Call] = _NoCall()
 
 
 def current_call(context: Context | None = None) -> Call:

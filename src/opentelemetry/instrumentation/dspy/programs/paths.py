@@ -137,8 +137,10 @@ def _place_below(root: Any, module: Any) -> Place | None:
         index = _Index()
         _indices.set(root, index)
     place = index.places.get(module)
-    if place is not None and _at(root, place.steps) is module:
-        return place
+    if place is not None:
+        attribute = place.attribute
+        if module is (_at(root, place.steps) if attribute is None else read_past(root, "__dict__").get(attribute)):
+            return place
     return index.look_for(root, module, is_changed=place is not None)
 
 

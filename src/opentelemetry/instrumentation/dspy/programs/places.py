@@ -49,7 +49,13 @@ class Place:
     path: str
     steps: Steps
     word: str | None
+    attribute: str | None = None
+    """The name of the attribute that the module stands in, where that is the whole way."""
     _known: tuple[Location, type[Any], Location] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.steps) == 1:
+            self.attribute = self.steps[0]
 
     def below(self, root: Any, above: Location) -> Location:
         """Return the location of the module where ``root``, which holds it, has the location ``above``.

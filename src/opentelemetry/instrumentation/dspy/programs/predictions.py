@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.trace import format_trace_id
 
-from ..reading import is_kind
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def remember_span(
         return
     origin = Origin(span_context, response_id, beside)
     _origins.set(result, origin)
-    if is_kind(result, tuple) and isinstance(result, tuple) and result:
+    if issubclass(type(result), tuple) and isinstance(result, tuple) and result:
         # Under trace capture, as in GEPA and the finetuning optimizers, a call returns its prediction and its trace.
         _origins.set(result[0], origin)
 

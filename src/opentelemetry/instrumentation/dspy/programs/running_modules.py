@@ -71,7 +71,7 @@ class RunningModule:
         """Keyword arguments of the call: a predictor takes ``signature`` and ``demos`` from them before its own."""
         self.given = given
         """Positional and keyword arguments of the call."""
-        self._outermost = None if caller is None else caller.outermost
+        self._outermost: RunningModule | None = None if caller is None else caller._outermost or caller
         """``None`` where it is itself the outermost one."""
 
     @classmethod
@@ -81,7 +81,7 @@ class RunningModule:
 
     def note_answer(self, response_id: str | None) -> None:
         """Note, at the outermost module, that a language model answered."""
-        outermost = self.outermost
+        outermost = self._outermost or self
         outermost.answers += 1
         outermost.response_id = response_id
 

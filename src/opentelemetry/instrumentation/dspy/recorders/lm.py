@@ -95,9 +95,10 @@ class LMRecorder:
         under_way = LMCall(call.instance, model.identity.model, opened.span, has_own_code=not is_of_dspy(call.owner))
         LM_CALL.put(call, under_way)
         recording = LMRecording(telemetry, call, model, opened, under_way, outer, stream)
-        if outer is None and (opened.is_recording or telemetry.metrics.are_heard):
+        is_recording = opened.is_recording
+        if outer is None and (is_recording or telemetry.metrics.are_heard):
             carry_on(call, recording.note_origin)
-        if opened.is_recording:
+        if is_recording:
             carry_on(call, recording.describe, request, self._prompts)
         return recording
 

@@ -182,7 +182,12 @@ class ModuleRecording(Recording):
         """Take note of what is known of the call before it runs, beyond what its span started with."""
         opened, call, caller = self.opened, self._call, self.running.caller
         if self.module_class.is_predictor:
-            demos = listed_demos(call.keyword_arguments.get("demos", read(call.instance, "demos")))
+            own = read_past(call.instance, "__dict__")
+            given = call.keyword_arguments
+            if "demos" in given:
+                demos = listed_demos(given["demos"])
+            else:
+                demos = listed_demos(own["demos"] if "demos" in own else read(call.instance, "demos"))
             if demos is not None:
                 opened.attributes[semconv.DSPY_DEMOS_COUNT] = len(demos)
         if self._telemetry.plain is None:

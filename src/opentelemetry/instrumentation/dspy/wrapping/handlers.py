@@ -17,7 +17,7 @@ from ..budgets.stop import BudgetStop
 from ..context import CALL_KEY, NO_CALL, Call, current_call
 from ..openings import abandon, end_openings
 from .importlib_bootstrap_frames import TracedCall, call_async, call_sync
-from .switches import SUPPRESSED, SUPPRESSED_PLAIN, is_suppressed_in
+from .switches import SUPPRESSED, SUPPRESSED_PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,12 @@ class CallHandler:
     ) -> RecordedCall | None:
         """Begin to record a call; ``None`` where it is not to be recorded."""
         context = get_current()
-        if not self.switch.on or ((SUPPRESSED in context or SUPPRESSED_PLAIN in context) and is_suppressed_in(context)):
+        if not self.switch.on:
+            return None
+        # Mostly the Context has neither, which is soon seen.
+        if (SUPPRESSED in context or SUPPRESSED_PLAIN in context) and (
+            context.get(SUPPRESSED) or context.get(SUPPRESSED_PLAIN)
+        ):
             return None
         owner = self.owner()
         caller: Call = context.get(CALL_KEY, NO_CALL)  # type: ignore[assignment]
@@ -94,8 +99,7 @@ class CallHandler:
             return None
         if self.concerns is not None and not self.concerns(caller, arguments):
             return None
-        kept, block = caller.kept, caller.block
-        call = RecordedCall(instance, owner, self.attribute, arguments, keyword_arguments, caller, kept, block)
+        call = RecordedCall(instance, owner, self.attribute, arguments, keyword_arguments, caller)
         if BOUNDS.are_set:
             call.place = getpid(), get_ident()
         try:

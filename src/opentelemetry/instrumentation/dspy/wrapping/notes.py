@@ -13,7 +13,7 @@ from ..budgets.stop import BudgetStop
 from ..context import call_in
 from .calls import Noter
 from .importlib_bootstrap_frames import FailureNotingCall, TracedCall, call_async, call_sync
-from .switches import SUPPRESSED, SUPPRESSED_PLAIN, is_suppressed_in
+from .switches import SUPPRESSED, SUPPRESSED_PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,12 @@ class NoteHandler:
     def begin(self, instance: Any, arguments: tuple[Any, ...], keyword_arguments: dict[str, Any]) -> NotedCall | None:
         """Take note of a call that begins; ``None`` where nothing is to be noted at its end."""
         context = get_current()
-        if not self.switch.on or ((SUPPRESSED in context or SUPPRESSED_PLAIN in context) and is_suppressed_in(context)):
+        if not self.switch.on:
+            return None
+        # Mostly the Context has neither, which is soon seen.
+        if (SUPPRESSED in context or SUPPRESSED_PLAIN in context) and (
+            context.get(SUPPRESSED) or context.get(SUPPRESSED_PLAIN)
+        ):
             return None
         around = call_in(context)
         if self.notes_before:

@@ -9,9 +9,11 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import wrapt
+from opentelemetry.context import get_current
 
-from ..context import current_call
+from ..context import call_in
 from ..reading import read_past
+from .switches import is_suppressed_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,9 +136,13 @@ class TracedStep(TracedMethod):
         self._self_step = name
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        call = current_call()
-        if instance is None or call.instance is not instance:
+        context = get_current()
+        call = call_in(context)
+        if instance is None or (call.instance is not instance and not is_suppressed_in(context)):
             return super().__get__(instance, owner)
+        if call.instance is not instance:
+            # Nothing is recorded here: the plain method does, without a frame of ours.
+            return self.__wrapped__.__get__(instance, owner)
         step, of_class = self._self_step, type(instance)
         is_own = of_class.__dict__.get(step) is self or self._is_inherited_by(of_class)
         if is_own and not call.goes_on_with(step):
