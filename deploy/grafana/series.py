@@ -19,6 +19,7 @@ __all__ = [
     "quantile",
     "ratio",
     "selected",
+    "unpriced",
 ]
 
 SERVICE = 'service_name=~"$service"'
@@ -75,6 +76,16 @@ def mean(metric: str, *conditions: str, by: tuple[str, ...] = ()) -> str:
         f"{_sum(by)}(increase({selected(f'{metric}_{part}', *conditions)}[$__range]))" for part in ("sum", "count")
     )
     return f"{summed} / ({counted} > 0)"
+
+
+def unpriced(*labels: str) -> str:
+    """Return how many paid calls no price is known of: those that did not fail, without those that have a cost."""
+    answered = in_range(
+        selected("gen_ai_client_operation_duration_seconds_count", PAID_CALLS, 'error_type=""'), *labels
+    )
+    priced = in_range(selected("gen_ai_client_operation_cost_count", CALLS), *labels)
+    # increase() is drawn out to the edges of the window, so that a difference of the two is hardly ever a whole number.
+    return f"round(clamp_min({answered} - ({priced} or 0 * {answered}), 0))"
 
 
 def quantile(share: float, metric: str, *conditions: str, by: tuple[str, ...] = ()) -> str:

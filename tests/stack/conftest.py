@@ -25,6 +25,16 @@ SERVICE = "support-desk"
 MODULES = ("src", "docs", "tests", "tests/stack", "tests/recorders/optimizers", "examples/support_desk")
 
 
+PATIENCE = 600
+"""Seconds for a test: whichever comes first waits for packages, and for the programs that fill the stores."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(PATIENCE))
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """What a run of the workload left behind."""

@@ -23,9 +23,9 @@ def value(day: Day, expression: str) -> float:
     return day.exact.value(filled(expression), day.ended)
 
 
-def panel(title: str) -> str:
-    """The only expression of a panel."""
-    [found] = [expression.text for expression in PANELS if f": {title}: " in expression.place]
+def panel(title: str, letter: str = "A") -> str:
+    """The expression of a panel, or of one of its columns."""
+    [found] = [expression.text for expression in PANELS if expression.place.endswith(f": {title}: {letter}")]
     return found
 
 
@@ -46,6 +46,11 @@ def test_dollars_spent_and_saved_are_the_scopes(day: Day) -> None:
     assert value(day, panel("Spent")) == pytest.approx(usage["cost"], rel=1e-9)
     assert value(day, panel("Saved by the cache")) == pytest.approx(usage["saved_cost"], rel=1e-9)
     assert usage["cost"] > 0.005
+
+
+def test_calls_of_unknown_price_are_those_that_are_in_no_sum_of_dollars(day: Day) -> None:
+    rows = day.exact.at(panel("Who spends it", "C"), day.ended)
+    assert sum(row.values[0] for row in rows) == day.usage["all"]["cost_unknown_calls"] > 0
 
 
 def test_the_dollars_of_each_tenant_are_those_of_its_scope(day: Day) -> None:
