@@ -188,6 +188,9 @@ def test_exemplars_lead_to_traces_traces_to_events_and_events_back() -> None:
     for traces in ("tempo", "jaeger"):
         assert sources[traces]["tracesToLogsV2"]["datasourceUid"] == "loki"
         assert 'trace_id="$${__trace.traceId}"' in sources[traces]["tracesToLogsV2"]["query"]
+        assert 'span_id="$${__span.spanId}"' in sources[traces]["tracesToLogsV2"]["query"]
+    # A span of Jaeger's has no tag with the name of its service, and a link with an unknown variable is none.
+    assert "__span.tags" not in sources["jaeger"]["tracesToLogsV2"]["query"]
     [back] = sources["loki"]["derivedFields"]
     assert (back["matcherType"], back["matcherRegex"], back["datasourceUid"]) == ("label", "trace_id", "tempo")
     exemplified = [
