@@ -1,6 +1,7 @@
 """PromQL for the metrics of this library, under the names that Prometheus' OTLP receiver gives them.
 
-``$service``, ``$model``, ``$program`` and ``$tenant_label`` are variables of the dashboards, the others are Grafana's.
+``$service``, ``$environment``, ``$model``, ``$program`` and ``$tenant_label`` are variables of the dashboards, the
+others are Grafana's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = [
     "unpriced",
 ]
 
-SERVICE = 'service_name=~"$service"'
+SERVICE = 'service_name=~"$service", deployment_environment_name=~"$environment"'
 MODEL = 'gen_ai_request_model=~"$model"'
 PROGRAM = 'dspy_program=~"$program"'
 OF_A_PROGRAM = ("gen_ai_client_operation_", "gen_ai_client_token_usage")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SERVICE = "support-desk"
+SERVICE, ENVIRONMENT = "support-desk", "production"
 MODULES = ("src", "docs", "tests", "tests/stack", "tests/recorders/optimizers", "examples/support_desk")
 
 
@@ -92,6 +92,7 @@ def started_program(script: str, endpoint: str, folder: Path, **settings: str) -
         "DSPY_CACHEDIR": str(folder / "cache"),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "OTEL_SERVICE_NAME": SERVICE,
+        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={ENVIRONMENT}",
         "OTEL_TRACES_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
         "OTEL_METRICS_EXPORTER": "otlp",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import ENVIRONMENT
 from expressions import PANELS, filled
 
 from deploy.grafana import series
@@ -74,6 +75,17 @@ def test_what_has_no_prompt_and_no_tenant_is_drawn_under_a_name(day: Day, label:
 def test_a_filter_by_program_is_a_filter_of_the_cache_too(day: Day) -> None:
     share = panel("Answered by the cache").replace('dspy_program=~".*"', 'dspy_program=~"Greeter"')
     assert value(day, share) == 0
+
+
+@pytest.mark.parametrize(("environment", "is_all"), [(ENVIRONMENT, True), ("staging", False)])
+def test_a_filter_by_environment_is_one_of_the_services_that_run_there(
+    day: Day, environment: str, is_all: bool
+) -> None:
+    everywhere = panel("Calls of language models")
+    there = everywhere.replace('deployment_environment_name=~".*"', f'deployment_environment_name=~"{environment}"')
+    for store in day.stores:
+        found = store.at(there, day.ended)
+        assert [one.values for one in found] == ([[store.value(everywhere, day.ended)]] if is_all else [])
 
 
 def test_the_dollars_of_all_roles_are_those_of_the_optimizer_run(day: Day) -> None:
