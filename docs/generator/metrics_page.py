@@ -56,8 +56,9 @@ entries of W3C Baggage that `OTEL_INSTRUMENTATION_DSPY_BAGGAGE_METRICS` names
   `server.port`. Nor can one that Prometheus sets itself (`job`, `instance`, `le`, `service.name`, `__…`), where two
   tenants would be one series that has the calls of one; and none without a letter or digit of ASCII (`客户`), for
   which it refuses all that was sent with it.
-* Values are texts in a store: 7 and `"7"` are one value, the first of them that a process sees. An empty text is no
-  label, and takes away what a block around gives.
+* Values are texts in a store: 7 and `"7"` are one value, the first of them that a process sees, and so are spellings of
+  a name that are one label there (`tenant.id`, `tenant_id`). An empty text is no label, and takes away what a block
+  around gives.
 """
 
 CONVENTION_METRICS = {

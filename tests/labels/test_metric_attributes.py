@@ -174,6 +174,15 @@ def test_names_that_stores_take_for_the_same_are_one_and_the_inner_one_wins(tele
     assert labels_on(telemetry, DURATION) == {**BARE, "plan": "gold", "tenant_id": "south"}
 
 
+def test_of_several_spellings_of_a_name_the_first_is_on_all_points(telemetry: Recorded, lm: dspy.LM) -> None:
+    for name in ("tenant.id", "tenant_id", "tenant-id"):
+        with telemetry_context(metric_attributes={name: "north"}):
+            ask()
+    assert labels_on(telemetry, DURATION) == {**BARE, "tenant.id": "north"}
+    on_spans = [name for span in telemetry.named("chat gpt-4o-mini") for name in span.attributes or {}]
+    assert [name for name in on_spans if "tenant" in name] == ["tenant.id", "tenant_id", "tenant-id"]
+
+
 def test_an_empty_text_is_no_label_as_in_stores_and_takes_away_what_is_around(telemetry: Recorded, lm: dspy.LM) -> None:
     ask()
     with telemetry_context(metric_attributes={"tenant": ""}):
