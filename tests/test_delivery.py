@@ -105,6 +105,27 @@ def test_what_answers_decides_the_protocol_and_the_signals(grpc_endpoint: str) -
     assert silent.refusals == dict.fromkeys(ALL, "no answer")
 
 
+def test_the_signals_are_asked_for_at_once() -> None:
+    all_asked = threading.Barrier(len(ALL))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                all_asked.wait(delivery.PATIENCE)
+            self.send_response(200 if not all_asked.broken else 504)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *values: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        found = delivery.find(f"http://127.0.0.1:{server.server_address[1]}", {})
+        server.shutdown()
+    assert found.signals == ALL
+
+
 def test_the_demo_says_that_it_sent_what_arrived() -> None:
     with OtlpReceiver() as receiver:
         output = run("run.py", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)

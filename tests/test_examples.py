@@ -75,6 +75,8 @@ def test_the_totals_of_the_instrumented_support_desk_are_what_the_model_billed()
     billed = [request.usage for request in server.requests if request.usage is not None]
     tokens_in = sum(usage["prompt_tokens"] for usage in billed)
     tokens_out = sum(usage["completion_tokens"] for usage in billed)
-    totals = f"{len(billed) + 2} LM calls (2 from the cache), {tokens_in:,} tokens in and {tokens_out:,} out, $"
+    traces = len(re.findall(r"trace [0-9a-f]{32}$", output, re.MULTILINE))
+    assert f"This run: {traces} traces, {len(billed) + 2} LM calls (2 from the cache), " in output
+    totals = f"{tokens_in:,} tokens in and {tokens_out:,} out, $"
     assert totals in output
     assert "87.5 % of 8 test questions are answered well." in output

@@ -20,6 +20,7 @@ from .series import (
     quantile,
     ratio,
     selected,
+    unpriced,
 )
 
 __all__ = ["cost_and_calls"]
@@ -90,6 +91,7 @@ def _dollars() -> list[Any]:
     columns = {
         "Dollars": Query(in_range(COST, PROGRAM, PROMPT, MODEL)),
         "Calls": Query(in_range(COUNTED, PROGRAM, PROMPT, MODEL)),
+        "Of unknown price": Query(unpriced(PROGRAM, PROMPT, MODEL)),
     }
     tenant = Query(named(per_hour(COST, "$tenant_label"), "$tenant_label"), "{{$tenant_label}}")
     return [
@@ -102,7 +104,8 @@ def _dollars() -> list[Any]:
             "Who spends it",
             columns,
             units={"Dollars": DOLLARS},
-            about="A row for each program, prompt and model; a click on a column sorts by it.",
+            about="A row for each program, prompt and model; a click on a column sorts by it. What is of unknown "
+            "price is in no sum of dollars: give it one (docs/cost.md).",
         ),
     ]
 

@@ -23,6 +23,11 @@ __all__ = ["as_json", "frame"]
 SOURCES = {"prometheus": "Metrics", "tempo": "Traces", "loki": "Events"}
 FILTERS = {
     "service": ("Service", "label_values(gen_ai_client_operation_duration_seconds_count, service_name)"),
+    "environment": (
+        "Environment",
+        'label_values(gen_ai_client_operation_duration_seconds_count{service_name=~"$service"}, '
+        "deployment_environment_name)",
+    ),
     "model": (
         "Model",
         'label_values(gen_ai_client_operation_duration_seconds_count{service_name=~"$service"}, gen_ai_request_model)',
@@ -58,8 +63,8 @@ def frame(uid: str, title: str, about: str, rows: Mapping[str, Sequence[Any]]) -
 def _filter(name: str, label: str, query: str) -> dashboard.QueryVariable:
     variable = dashboard.QueryVariable(name).label(label).query(query)
     variable.datasource(DataSourceRef(type_val="prometheus", uid="${prometheus}"))
-    # Also series without the label: a retriever has no model. Every series has a service, and Loki takes no selector
-    # that is met by a label that is not there.
+    # Also series without the label: a retriever has no model, and not every service says where it runs. Every series
+    # has a service, and Loki takes no selector that is met by a label that is not there.
     everything = ".+" if name == "service" else ".*"
     variable.multi(True).include_all(True).all_value(everything).current(VariableOption(text="All", value="$__all"))
     return variable.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)

@@ -1,6 +1,7 @@
 """PromQL for the metrics of this library, under the names that Prometheus' OTLP receiver gives them.
 
-``$service``, ``$model``, ``$program`` and ``$tenant_label`` are variables of the dashboards, the others are Grafana's.
+``$service``, ``$environment``, ``$model``, ``$program`` and ``$tenant_label`` are variables of the dashboards, the
+others are Grafana's.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ __all__ = [
     "quantile",
     "ratio",
     "selected",
+    "unpriced",
 ]
 
-SERVICE = 'service_name=~"$service"'
+SERVICE = 'service_name=~"$service", deployment_environment_name=~"$environment"'
 MODEL = 'gen_ai_request_model=~"$model"'
 PROGRAM = 'dspy_program=~"$program"'
 OF_A_PROGRAM = ("gen_ai_client_operation_", "gen_ai_client_token_usage")
@@ -75,6 +77,16 @@ def mean(metric: str, *conditions: str, by: tuple[str, ...] = ()) -> str:
         f"{_sum(by)}(increase({selected(f'{metric}_{part}', *conditions)}[$__range]))" for part in ("sum", "count")
     )
     return f"{summed} / ({counted} > 0)"
+
+
+def unpriced(*labels: str) -> str:
+    """Return how many paid calls no price is known of: those that did not fail, without those that have a cost."""
+    answered = in_range(
+        selected("gen_ai_client_operation_duration_seconds_count", PAID_CALLS, 'error_type=""'), *labels
+    )
+    priced = in_range(selected("gen_ai_client_operation_cost_count", CALLS), *labels)
+    # increase() is drawn out to the edges of the window, so that a difference of the two is hardly ever a whole number.
+    return f"round(clamp_min({answered} - ({priced} or 0 * {answered}), 0))"
 
 
 def quantile(share: float, metric: str, *conditions: str, by: tuple[str, ...] = ()) -> str:

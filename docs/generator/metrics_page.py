@@ -53,7 +53,12 @@ entries of W3C Baggage that `OTEL_INSTRUMENTATION_DSPY_BAGGAGE_METRICS` names
   that occurs with it, and in Prometheus one more for each bucket of the histogram. Tenants and plans are few, users are
   not: keep the id of a user, a request or a session to spans (`attributes=`, `OTEL_INSTRUMENTATION_DSPY_BAGGAGE`).
 * A name that this library sets itself cannot be given: `dspy.*`, `gen_ai.*`, `error.type`, `server.address`,
-  `server.port`.
+  `server.port`. Nor can one that Prometheus sets itself (`job`, `instance`, `le`, `service.name`, `__…`), where two
+  tenants would be one series that has the calls of one; and none without a letter or digit of ASCII (`客户`), for
+  which it refuses all that was sent with it.
+* Values are texts in a store: 7 and `"7"` are one value, the first of them that a process sees, and so are spellings of
+  a name that are one label there (`tenant.id`, `tenant_id`). An empty text is no label, and takes away what a block
+  around gives.
 """
 
 CONVENTION_METRICS = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,10 @@ class Deliveries:
 
 def find(endpoint: str, headers: Mapping[str, str], protocol: str = "") -> Receiver:
     """What answers at an endpoint, asked with an empty request for each signal; ``protocol`` is one that was chosen."""
-    answers = {signal: _ask(endpoint, f"/v1/{signal}", headers) for signal in SIGNALS}
+    # At once: whoever waits for the demo to begin waits for one that does not answer, and not for three.
+    with ThreadPoolExecutor(len(SIGNALS)) as pool:
+        asked = pool.map(lambda signal: _ask(endpoint, f"/v1/{signal}", headers), SIGNALS)
+        answers = dict(zip(SIGNALS, asked, strict=True))
     if protocol == GRPC or (not protocol and all(answer == GRPC for answer in answers.values())):
         reachable = any(answer is not None for answer in answers.values())
         return Receiver(GRPC, SIGNALS) if reachable else Receiver(refusals=dict.fromkeys(SIGNALS, "no answer"))

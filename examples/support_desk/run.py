@@ -29,7 +29,7 @@ PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # The line with which dspy_console ends a trace; in a narrow terminal it goes on in an indented line.
-TOTAL = re.compile(r"([\d,]+ LM calls?(?:.|\n  )*?)trace [0-9a-f]{32}")
+TOTAL = re.compile(r"^total((?:.|\n  )*?)trace [0-9a-f]{32}", re.MULTILINE)
 CALLS = re.compile(r"([\d,]+) LM call")
 CACHED = re.compile(r"([\d,]+) cache hit")
 TOKENS_IN = re.compile(r"([\d,]+) \S+ [\d,]+ tokens")

@@ -72,6 +72,7 @@ def test_every_label_that_is_asked_for_is_an_attribute_of_the_library_or_its_res
     of_the_conventions = {
         *("error.type", "gen_ai.agent.name", "gen_ai.operation.name", "gen_ai.request.model", "gen_ai.token.type"),
         *("gen_ai.tool.name", "gen_ai.workflow.name", "service.name", "gen_ai.prompt.name"),
+        "deployment.environment.name",
     }
     exists = {name.replace(".", "_") for name in described | of_the_conventions} | {VARIABLES["tenant_label"], "le"}
     asked = {name for expression in PANELS for name in expression.grouped_by}
@@ -100,7 +101,7 @@ def test_each_panel_has_a_number_of_its_own_and_each_query_a_data_source_that_ca
 @pytest.mark.parametrize("file", DASHBOARDS)
 def test_what_can_be_chosen_is_asked_of_a_metric_that_every_call_has(file: str) -> None:
     asked = [one["query"] for one in DASHBOARDS[file]["templating"]["list"] if one["type"] == "query"]
-    assert len(asked) == 3
+    assert len(asked) == 4
     # Not of the cost: a call without a known price has none, and its program could not be chosen.
     assert {re.split(r"[{,]", query)[0] for query in asked} == {
         "label_values(gen_ai_client_operation_duration_seconds_count"
@@ -188,6 +189,9 @@ def test_exemplars_lead_to_traces_traces_to_events_and_events_back() -> None:
     for traces in ("tempo", "jaeger"):
         assert sources[traces]["tracesToLogsV2"]["datasourceUid"] == "loki"
         assert 'trace_id="$${__trace.traceId}"' in sources[traces]["tracesToLogsV2"]["query"]
+        assert 'span_id="$${__span.spanId}"' in sources[traces]["tracesToLogsV2"]["query"]
+    # A span of Jaeger's has no tag with the name of its service, and a link with an unknown variable is none.
+    assert "__span.tags" not in sources["jaeger"]["tracesToLogsV2"]["query"]
     [back] = sources["loki"]["derivedFields"]
     assert (back["matcherType"], back["matcherRegex"], back["datasourceUid"]) == ("label", "trace_id", "tempo")
     exemplified = [

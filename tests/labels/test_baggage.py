@@ -322,6 +322,16 @@ def test_names_are_read_one_by_one(text: str, names: tuple[str, ...], wrong: lis
     assert all(said.startswith("it takes ") for _, said in problems)
 
 
+def test_a_name_that_is_a_stores_own_can_stand_on_spans_and_not_on_metrics() -> None:
+    assert baggage_names_of("job,_,tenant") == (("job", "_", "tenant"), [])
+    found, problems = baggage_names_of("job,_,tenant", on_metrics=True)
+    assert found == ("tenant",)
+    assert [(name, said.partition(", and none ")[2]) for name, said in problems] == [
+        ("job", "which Prometheus sets itself"),
+        ("_", "of which Prometheus leaves nothing, since its labels have the letters A to Z and digits alone"),
+    ]
+
+
 def test_there_are_twenty_names_at_most() -> None:
     found, problems = baggage_names_of(",".join(f"name-{number}" for number in range(22)))
     assert len(found) == 20

@@ -146,6 +146,7 @@ def test_the_default_bound_is_two_hundred(start_telemetry: StartTelemetry) -> No
     assert (len(found), found["other"]) == (201, 3)
 
 
-def test_the_same_value_of_another_type_is_another_value() -> None:
-    values = BoundedValues(2, VARIABLE)
-    assert [values.of("trial", value) for value in (True, 1, 1.0, True)] == [True, 1, "other", True]
+def test_what_a_store_takes_for_the_same_value_is_the_first_of_them() -> None:
+    values = BoundedValues(3, VARIABLE)
+    told = [values.of("trial", value) for value in (True, "true", 7, "7", 7.0, "0.5", 0.5, 1e20, True)]
+    assert [*map(repr, told)] == ["True", "True", "7", "7", "7", "'0.5'", "'0.5'", "'other'", "True"]

@@ -21,8 +21,18 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SERVICE = "support-desk"
+SERVICE, ENVIRONMENT = "support-desk", "production"
 MODULES = ("src", "docs", "tests", "tests/stack", "tests/recorders/optimizers", "examples/support_desk")
+
+
+PATIENCE = 600
+"""Seconds for a test: whichever comes first waits for packages, and for the programs that fill the stores."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(PATIENCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ def started_program(script: str, endpoint: str, folder: Path, **settings: str) -
         "DSPY_CACHEDIR": str(folder / "cache"),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "OTEL_SERVICE_NAME": SERVICE,
+        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={ENVIRONMENT}",
         "OTEL_TRACES_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
         "OTEL_METRICS_EXPORTER": "otlp",

@@ -18,6 +18,7 @@ __all__ = ["ALERTS", "PANELS", "RECORDED", "VARIABLES", "Expression", "filled", 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VARIABLES = {
     "service": ".+",
+    "environment": ".*",
     "model": ".*",
     "program": ".*",
     "tenant_label": "tenant",

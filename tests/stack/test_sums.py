@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import ENVIRONMENT
 from expressions import PANELS, filled
 
 from deploy.grafana import series
@@ -23,9 +24,9 @@ def value(day: Day, expression: str) -> float:
     return day.exact.value(filled(expression), day.ended)
 
 
-def panel(title: str) -> str:
-    """The only expression of a panel."""
-    [found] = [expression.text for expression in PANELS if f": {title}: " in expression.place]
+def panel(title: str, letter: str = "A") -> str:
+    """The expression of a panel, or of one of its columns."""
+    [found] = [expression.text for expression in PANELS if expression.place.endswith(f": {title}: {letter}")]
     return found
 
 
@@ -46,6 +47,11 @@ def test_dollars_spent_and_saved_are_the_scopes(day: Day) -> None:
     assert value(day, panel("Spent")) == pytest.approx(usage["cost"], rel=1e-9)
     assert value(day, panel("Saved by the cache")) == pytest.approx(usage["saved_cost"], rel=1e-9)
     assert usage["cost"] > 0.005
+
+
+def test_calls_of_unknown_price_are_those_that_are_in_no_sum_of_dollars(day: Day) -> None:
+    rows = day.exact.at(panel("Who spends it", "C"), day.ended)
+    assert sum(row.values[0] for row in rows) == day.usage["all"]["cost_unknown_calls"] > 0
 
 
 def test_the_dollars_of_each_tenant_are_those_of_its_scope(day: Day) -> None:
@@ -69,6 +75,17 @@ def test_what_has_no_prompt_and_no_tenant_is_drawn_under_a_name(day: Day, label:
 def test_a_filter_by_program_is_a_filter_of_the_cache_too(day: Day) -> None:
     share = panel("Answered by the cache").replace('dspy_program=~".*"', 'dspy_program=~"Greeter"')
     assert value(day, share) == 0
+
+
+@pytest.mark.parametrize(("environment", "is_all"), [(ENVIRONMENT, True), ("staging", False)])
+def test_a_filter_by_environment_is_one_of_the_services_that_run_there(
+    day: Day, environment: str, is_all: bool
+) -> None:
+    everywhere = panel("Calls of language models")
+    there = everywhere.replace('deployment_environment_name=~".*"', f'deployment_environment_name=~"{environment}"')
+    for store in day.stores:
+        found = store.at(there, day.ended)
+        assert [one.values for one in found] == ([[store.value(everywhere, day.ended)]] if is_all else [])
 
 
 def test_the_dollars_of_all_roles_are_those_of_the_optimizer_run(day: Day) -> None:

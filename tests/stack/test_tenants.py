@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import counted_by, started_program
+from conftest import counted_by, run_program, started_program
+from odd_tenants import NOBODY
 from stores import victoria_metrics
 from tenants import QUESTIONS, THREADS
 from zero_start import ZeroStart
@@ -77,3 +78,12 @@ def test_each_process_has_series_of_its_own_and_nothing_but_the_tenant_comes_fro
         ((tenant, process[tenant]["lm_calls"], None) for process in counted for tenant in QUESTIONS), key=str
     )
     assert {one.labels["dspy_program"] for one in found} == {"question -> answer"}
+
+
+def test_no_call_is_lost_where_values_are_one_text_to_a_store(programs: dict[str, Path], tmp_path: Path) -> None:
+    with victoria_metrics(programs["victoria-metrics"], tmp_path) as store:
+        with ZeroStart(f"{store.address}/opentelemetry/v1/metrics") as relay:
+            counted = run_program("odd_tenants.py", relay.endpoint, tmp_path)["calls"]
+        store.flush()
+        grown = by_tenant(store, CALLS, time.time())
+    assert {tenant or NOBODY: calls for (tenant,), calls in grown.items()} == counted == {"7": 6, "true": 3, NOBODY: 6}

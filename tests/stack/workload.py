@@ -74,10 +74,9 @@ def main() -> None:
     print(json.dumps({name: figures(usage) for name, usage in parts.items()}))
 
 
-def language_model(server: ModelServer, **options: Any) -> dspy.LM:
-    """Return a language model with a price."""
-    settings = {"api_key": "none", "cache": False, "num_retries": 2, **options}
-    return dspy.LM("openai/gpt-4o-mini", api_base=server.url, **settings)
+def language_model(server: ModelServer, name: str = "gpt-4o-mini") -> dspy.LM:
+    """Return a language model, without another name one with a price."""
+    return dspy.LM(f"openai/{name}", api_base=server.url, api_key="none", cache=False, num_retries=2)
 
 
 def optimize() -> None:
@@ -109,6 +108,10 @@ def trouble(server: ModelServer) -> None:
     Greeter()(name="at the second try")
     server.reply = answer
     asyncio.run(stream())
+    # A model that no table has a price of.
+    with dspy.context(lm=language_model(server, "our-own")):
+        for name in ("one", "another"):
+            Greeter()(name=name)
     overspend()
     embedder = dspy.Embedder("openai/text-embedding-3-small", api_base=server.url, api_key="none", caching=False)
     embedder(["a lamp", "a parcel"])
@@ -131,7 +134,7 @@ async def stream() -> None:
 
 def figures(usage: Any) -> dict[str, float]:
     """Return what a scope counted."""
-    names = ("cost", "lm_calls", "input_tokens", "output_tokens", "cache_hits", "saved_cost")
+    names = ("cost", "lm_calls", "input_tokens", "output_tokens", "cache_hits", "saved_cost", "cost_unknown_calls")
     return {name: getattr(usage, name, None) for name in names}
 
 

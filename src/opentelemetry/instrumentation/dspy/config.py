@@ -241,7 +241,7 @@ class Options:
 
 
 def _baggage(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
-    names, wrong = baggage_names_of(variables.get(name, ""))
+    names, wrong = baggage_names_of(variables.get(name, ""), on_metrics=name == BAGGAGE_METRICS)
     for entry, what_it_takes in wrong:
         log_invalid(name, entry, f"{what_it_takes}. The entry is left out.")
     return names

@@ -81,4 +81,4 @@ class CallLabels:
         )
         wanted.update({name: cut(value) for name, value in ours if value is not None})
         bounded = {name: self._values.of(name, value) for name, value in wanted.items()}
-        return {name: value for name, value in bounded.items() if value is not None}
+        return {self._values.spelling_of(name): value for name, value in bounded.items() if value is not None}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..encodable import encodable
 from ..reading import is_kind, is_mapping, name_of_type, shown
 from ..slots import Slot
-from .names import is_set_by_us
+from .names import is_set_by_us, problem_in_stores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,8 @@ def given_labels(given: Mapping[str, LabelValue] | None) -> GivenLabels | None:
     """Return what an application gave as ``metric_attributes``, ``None`` where that is nothing.
 
     Texts are cut at 256 characters. Raises ``TypeError`` for what is no mapping, a name that is no text and a value
-    that is neither a text, a boolean nor a number, ``ValueError`` for an empty name, a name that this library sets
-    itself and a number that OTLP cannot carry as a value of a series.
+    that is neither a text, a boolean nor a number, ``ValueError`` for an empty name, a name that this library or a
+    store sets itself and a number that OTLP cannot carry as a value of a series.
     """
     if given is None:
         return None
@@ -98,10 +98,10 @@ def _checked_name(name: object) -> str:
     text = encodable(name)
     if not text.strip():
         raise ValueError("A name in metric_attributes is not empty.")
-    if is_set_by_us(text):
+    problem = "which the instrumentation sets itself" if is_set_by_us(text) else problem_in_stores(text)
+    if problem is not None:
         raise ValueError(
-            f"metric_attributes cannot set {text!r}, which the instrumentation sets itself. Take a name of your own, "
-            "such as 'tenant'."
+            f"metric_attributes cannot set {text!r}, {problem}. Take a name of your own, such as 'tenant'."
         )
     return text
 
