@@ -52,6 +52,10 @@ BEYOND: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "gen_ai.usage.cost.amount": (("span embeddings",), _PRICED),
     "gen_ai.usage.cost.currency": (("span embeddings", "metric dspy.cache.saved_cost"), _PRICED),
-    "gen_ai.usage.cost.source": (("span embeddings",), _PRICED),
+    "gen_ai.usage.cost.source": (
+        ("span embeddings",),
+        f"{_PRICED}. Of its values the proposal has `provider` and `local`; `custom`, a price that the application "
+        "gives, is this library's",
+    ),
 }
 """Attributes of the conventions on spans, metrics and events that the conventions do not know, or not with them."""

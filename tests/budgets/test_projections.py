@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stopped import QUESTIONS
 
-from opentelemetry.instrumentation.dspy import usage_scope
-from opentelemetry.instrumentation.dspy.projections import PartCosts, project
+from opentelemetry.instrumentation.dspy import Usage, projections, usage_scope
+from opentelemetry.instrumentation.dspy.projections import PartCosts, Progress, project
 
 if TYPE_CHECKING:
     import dspy
@@ -96,6 +96,39 @@ def test_a_scope_is_asked_while_the_work_goes_on(telemetry: Recorded, lm: dspy.L
     assert half.cost == pytest.approx(2 * usage.cost)
     assert half.low is not None
     assert half.low < half.cost < (half.high or 0.0)
+
+
+def test_each_work_of_a_block_is_told_by_its_own_parts(telemetry: Recorded) -> None:
+    with usage_scope() as usage:
+        for done in range(1, 11):
+            usage.add(Usage(lm_calls=1, cost=4.0), "dear")
+            usage.projected(done, 10)
+        for done in range(1, 7):
+            usage.add(Usage(lm_calls=1, cost=1.0), "cheap")
+            found = usage.projected(done, 20)
+            assert found.cost == 40.0 + 20.0
+    assert (found.low, found.high, found.spent) == (60.0, 60.0, 46.0)
+
+
+def test_the_rate_and_the_time_left_are_those_of_the_work_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(projections.time, "monotonic", lambda: now[0])
+    progress = Progress()
+    for done in (1, 2):
+        now[0] += 50.0
+        progress.project(10.0 * done, done, 2)
+    now[0] += 2.0
+    found = progress.project(21.0, 1, 4)
+    assert (found.cost, found.per_second, found.seconds_left) == (24.0, 0.5, 6.0)
+
+
+def test_a_thread_that_asks_a_little_late_begins_nothing_anew(telemetry: Recorded) -> None:
+    with usage_scope() as usage:
+        for done, asked in enumerate([1, 2, 3, 5, 4, 6], 1):
+            usage.add(Usage(lm_calls=1, cost=1.0), "gpt-4o-mini")
+            found = usage.projected(asked, 10)
+            assert found.spent == done
+    assert found.cost == 10.0
 
 
 def test_what_is_no_progress_is_an_error(telemetry: Recorded) -> None:

@@ -72,6 +72,18 @@ def test_they_can_be_refused(telemetry: Recorded, nameless: dspy.LM, model_serve
     assert str(error).startswith("A call has no known price, and on_unknown is 'refuse' (max_cost $1.00)")
 
 
+@pytest.mark.parametrize("others", [{}, {"max_calls": 9}, {"max_tokens": 10**6}])
+def test_they_can_be_refused_without_a_bound_in_dollars(
+    telemetry: Recorded, lm: dspy.LM, nameless: dspy.LM, model_server: ModelServer, others: dict[str, int]
+) -> None:
+    with usage_scope(on_unknown="refuse", **others):
+        ask(Desk(), QUESTIONS[:2])
+    dspy.configure(lm=nameless)
+    error = stopped(lambda: ask(Desk()), on_unknown="refuse", **others)
+    assert (error.bound, error.limit, len(model_server.requests)) == ("unknown_price", None, 3)
+    assert str(error).startswith("A call has no known price, and on_unknown is 'refuse', so no further call was sent")
+
+
 def test_they_can_be_refused_where_the_dollars_are_not_bounded(
     telemetry: Recorded, nameless: dspy.LM, model_server: ModelServer
 ) -> None:

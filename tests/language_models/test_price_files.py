@@ -148,6 +148,8 @@ def test_a_wrong_model_is_named_and_the_others_keep_their_prices(
         ("prices.yaml", "", "has no prices: it takes models, each with its prices, not None."),
         ("prices.yaml", "- a\n- b", "has no prices: it takes models, each with its prices, not ['a', 'b']."),
         ("prices.yaml", "just words", "has no prices: it takes models, each with its prices, not 'just words'."),
+        ("prices.yaml", "a: {input: 1}\na: {input: 2}", "is not YAML in line 2: 'a' stands there twice."),
+        ("prices.yaml", "a:\n  input: 1\n  'input': 2", "is not YAML in line 3: 'input' stands there twice."),
         ("prices.json", "{'a': 1}", "is not JSON: "),
         ("prices.json", "[" * 100_000, "is not JSON: "),
         ("prices.json", '{"a": {}, "a": {}}', "is not JSON: 'a' stands there twice."),
@@ -196,6 +198,41 @@ def test_without_pyyaml_json_is_read_and_yaml_says_what_it_needs(
         f"{path} cannot be read without the package pyyaml: install it, or write the prices as JSON, in a file whose "
         "name ends in .json."
     )
+
+
+def test_in_yaml_a_model_may_override_the_prices_that_it_shares_with_another(tmp_path: Path) -> None:
+    text = """
+base: &base {input: 1, output: 2, batch: &batch {input: 0.5, output: 1}}
+dear: {<<: *base, output: 4, batch: &dear {<<: *batch, output: 2}}
+dearer: {<<: *dear, input: 3}
+"""
+    prices, wrong = read_price_file(written(tmp_path, text, "prices.yaml"))
+    assert wrong == []
+    assert (prices["dear"].input, prices["dear"].output, prices["dear"].tiers["batch"].output) == (1, 4, 2)
+    assert (prices["dearer"].input, prices["dearer"].output) == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["prices.yaml", "prices.json"])
+def test_a_model_that_stands_there_twice_in_other_capitals_has_no_price(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, json.dumps({"GPT-4o": GOOD, "other": GOOD, "gpt-4o": {**GOOD, "output": 9}}), name)
+    prices, wrong = read_price_file(path)
+    assert set(prices) == {"other"}
+    assert wrong == [f"{path}: model 'gpt-4o' stands there twice, since capitals do not matter."]
+
+
+@pytest.mark.parametrize("name", ["gpt-4o*", "*", "our-gateway/*"])
+def test_a_name_stands_for_no_others(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, {name: GOOD, "m": GOOD})
+    prices, wrong = read_price_file(path)
+    assert set(prices) == {"m"}
+    assert wrong == [f"{path}: '{name}' is no name of a model: each has its own entry, by its whole name."]
+
+
+@pytest.mark.parametrize("name", ["prices.yaml", "prices.json"])
+def test_the_mark_that_editors_put_before_a_text_is_no_part_of_it(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(json.dumps({"m": GOOD}), encoding="utf-8-sig")
+    assert set(read_price_file(path)[0]) == {"m"}
 
 
 def test_names_of_models_are_texts(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def test_another_host_is_not_told(named: str, host: str, port: int | None) -> No
         ".example.com",
         "exa..mple",
         "\ud800.example",
+        "straße.example",  # another host to each of two standards
+        "\uff56llm.internal",
     ],
 )
 def test_an_entry_that_is_no_host_is_told_and_the_others_are_used(entry: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.context import get_current
 
+from .application_blocks import application_block
 from .blocks import ATTRIBUTES, CONVERSATION_ID, INNERMOST_BLOCK, Block, still_open
 from .budgets.bounds import Bounds
 from .budgets.edges import ordinary_error
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["telemetry_context", "usage_scope"]
 
 
-@contextmanager
+@application_block
 def telemetry_context(
     *,
     conversation_id: str | None = None,
@@ -71,7 +72,7 @@ def telemetry_context(
         leave()
 
 
-@contextmanager
+@application_block
 def usage_scope(
     *,
     max_cost: float | None = None,

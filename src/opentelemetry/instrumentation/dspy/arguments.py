@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import os
 from typing import TYPE_CHECKING, Any
 
 from .language_models.own_prices import OwnPrices
 from .propagation.hosts import hosts_of
+from .reading import is_coroutine_function
 from .redaction import takes_text_and_kind
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def check_arguments(given: Mapping[str, Any]) -> None:
                 f"{f' Did you mean {close[0]!r}?' if close else ''} Its arguments: {', '.join(_OWN)}."
             )
     redact = given.get("redact")
-    if redact is not None and (not callable(redact) or inspect.iscoroutinefunction(redact)):
+    if redact is not None and (not callable(redact) or is_coroutine_function(redact)):
         kind = "a coroutine function" if callable(redact) else type(redact).__name__
         raise TypeError(f"redact= takes a function of a text and its kind that returns a text, not {kind}.")
     if redact is not None and not takes_text_and_kind(redact):
@@ -84,7 +84,7 @@ def _check_hosts(propagate: Any) -> None:
 
 
 def _check_prices(prices: Any) -> None:
-    if inspect.iscoroutinefunction(prices) or inspect.iscoroutinefunction(getattr(prices, "__call__", None)):  # noqa: B004
+    if is_coroutine_function(prices):
         raise TypeError("prices= takes a function of a PricedCall that returns US dollars, not a coroutine function.")
     if not callable(prices) and not isinstance(prices, (str, os.PathLike)):
         raise TypeError(f"prices= takes a function of a PricedCall or the path of a file, not {type(prices).__name__}.")

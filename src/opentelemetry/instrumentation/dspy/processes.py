@@ -12,7 +12,6 @@ W3C Trace Context and Baggage): headers of an HTTP request, of a message, or a d
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.context import get_current
@@ -21,6 +20,7 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, get_current_span, set_span_in_context
 
 from .application import usage_scope
+from .application_blocks import application_block
 from .context import attach, current_context, detach
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def outgoing_context(carrier: Mapping[str, str] | None = None) -> dict[str, str]
     return headers
 
 
-@contextmanager
+@application_block
 def incoming_context(carrier: Headers | None) -> Iterator[UsageScope]:
     """Go on, inside the block, with the trace and the baggage that a carrier tells of, and count what is used.
 

@@ -70,14 +70,22 @@ _NORMAL_95_PERCENT = 1.959964
 
 
 def project(
-    costs: PartCosts, spent: float, parts_left: int, seconds: float, *, begun: float = 0.0, parts_begun: int = 0
+    costs: PartCosts,
+    spent: float,
+    parts_left: int,
+    seconds: float,
+    *,
+    begun: float = 0.0,
+    parts_begun: int = 0,
+    before: float = 0.0,
 ) -> Projection:
     """Return the projection of work that took so many seconds and dollars.
 
-    ``begun`` of the dollars were spent on parts that have not ended, of which ``parts_begun`` are known to have begun.
-    They will cost as much at least: of parts side by side the short ones end first.
+    ``before`` of the dollars were spent before the work began, ``begun`` of them on parts that have not ended, of which
+    ``parts_begun`` are known to have begun. They will cost as much at least: of parts side by side the short ones end
+    first.
     """
-    rate = spent / seconds if seconds > 0 else 0.0
+    rate = (spent - before) / seconds if seconds > 0 else 0.0
     if costs.parts == 0:
         return Projection(None, None, None, spent, rate, None)
     mean = costs.total / costs.parts
@@ -94,12 +102,17 @@ class Progress:
     """What one total was at each time that it was asked for its projection."""
 
     began: float = field(default_factory=time.monotonic)
+    _before: float = 0.0
+    """What was spent before the work began that is asked about."""
     _done: int = 0
+    _total: int = 0
     _spent: float = 0.0
+    _asked: float = 0.0
+    """When the parts that are done were told."""
     _costs: PartCosts = field(default_factory=PartCosts)
 
     def project(self, spent: float, done: int, total: int) -> Projection:
-        """Return the projection; asked with fewer parts than before, it begins anew."""
+        """Return the projection; asked with fewer parts than before, it is about other work, which began there."""
         for name, parts in (("done", done), ("total", total)):
             if not isinstance(parts, Real):
                 raise TypeError(
@@ -107,11 +120,26 @@ class Progress:
                 )
         if not 0 <= done <= total <= MAX_TOTAL:
             raise ValueError(f"projected() takes 0 <= done <= total, not done={shown(done)} and total={shown(total)}.")
-        if done < self._done:
-            self._done, self._spent, self._costs = 0, 0.0, PartCosts()
+        now = time.monotonic()
+        if self._is_other_work(done):
+            self.began, self._before = self._asked, self._spent
+            self._done, self._costs = 0, PartCosts()
         if done > self._done:
             self._costs.add(spent - self._spent, done - self._done)
-            self._done, self._spent = done, spent
+            self._done, self._spent, self._asked = done, spent, now
+        self._total = total
         left = total - done
-        begun = spent - self._spent
-        return project(self._costs, spent, left, time.monotonic() - self.began, begun=begun, parts_begun=left)
+        return project(
+            self._costs,
+            spent,
+            left,
+            now - self.began,
+            begun=spent - self._spent,
+            parts_begun=left,
+            before=self._before,
+        )
+
+    def _is_other_work(self, done: int) -> bool:
+        """Return whether a number of parts begins to count anew: threads that ask at the same time come a little late,
+        with a few parts fewer than one of them told."""
+        return done < self._done and (self._done >= self._total or 2 * done <= self._done)

@@ -6,6 +6,7 @@ is to cost a span.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "is_coroutine_function",
     "is_kind",
     "is_mapping",
     "name_of_type",
@@ -87,3 +89,8 @@ def size_of(value: object) -> int | None:
         return len(value)  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001 - as above
         return None
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Return whether what a call of something returns has to be awaited; objects that are called are looked at too."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(read(function, "__call__"))

@@ -94,7 +94,10 @@ class UsageScope:
 
         Costs are in US dollars, times in seconds from the beginning of the block or of the first question. Ask after
         each part, or after every few: the spread is that of the parts between two questions, and there is none before
-        the third. Raises ``ValueError`` unless 0 <= done <= total < 2**63, and ``TypeError`` for what is no number.
+        the third. Where several such works lie in one block, each begins anew with its first part; what was spent
+        before it is in ``cost`` and ``spent`` all the same.
+
+        Raises ``ValueError`` unless 0 <= done <= total < 2**63, and ``TypeError`` for what is no number.
         """
         if self.progress is None:
             self.progress = Progress()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["BoundedScope", "bounded_scopes"]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class BoundedScope(UsageScope):
     """A live total of everything inside, and the bounds that it must keep."""
 
@@ -45,14 +45,14 @@ class BoundedScope(UsageScope):
 
     def _add_here(self, usage: Usage, model: str) -> None:
         UsageScope._add_here(self, usage, model)
-        is_embedder = usage.embedding_calls or usage.embedding_tokens
+        # Of other processes both kinds come under one name, where they had more models than a total tells apart.
+        is_asked = usage.lm_calls or usage.input_tokens or usage.output_tokens
         kind, tokens = (
-            (self._embedded, usage.embedding_tokens)
-            if is_embedder
-            else (self._asked, usage.input_tokens + usage.output_tokens)
+            (self._asked, usage.input_tokens + usage.output_tokens)
+            if is_asked
+            else (self._embedded, usage.embedding_tokens)
         )
-        is_priced = not usage.cost_unknown_calls and not isinstance(usage, UnpricedUsage)
-        kind.add(tokens, usage.cost, usage.cost_unknown_calls, is_priced=is_priced)
+        kind.add(tokens, usage.cost, usage.cost_unknown_calls, unpriced=_unpriced_share(usage))
 
     def _add_merged(self, usage: Usage, model: str) -> None:
         """Count what another process sent and paid: it was spent for this block, and is not under way here."""
@@ -112,6 +112,17 @@ class BoundedScope(UsageScope):
         """Return the price of a token, that of language models where none of embedders is known: it is no less."""
         average = self._embedded.average
         return self._asked.average if average is None else average
+
+
+def _unpriced_share(usage: Usage) -> float:
+    """Return the share of the tokens that no price is known of.
+
+    All or none where the usage is of one call; where it is of many, of another process, as of the calls: which tokens
+    were those of which call the sums do not tell.
+    """
+    if isinstance(usage, UnpricedUsage):
+        return 1.0
+    return min(1.0, usage.cost_unknown_calls / max(1, usage.sent_calls))
 
 
 def bounded_scopes(scope: UsageScope | None) -> list[BoundedScope]:

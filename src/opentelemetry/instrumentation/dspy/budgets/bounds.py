@@ -50,8 +50,9 @@ class Bounds:
 
     @property
     def are_any(self) -> bool:
-        """Whether there is a bound at all."""
-        return (self.max_cost, self.max_tokens, self.max_calls) != (None, None, None)
+        """Whether there is a bound at all; that all prices be known is one by itself."""
+        given = (self.max_cost, self.max_tokens, self.max_calls)
+        return given != (None, None, None) or self.on_unknown == "refuse"
 
     def limit_of(self, bound: Bound) -> float | None:
         """Return the number that the application gave."""
@@ -68,6 +69,6 @@ class Bounds:
             return "max_tokens"
         if self.max_calls is not None and calls is not None and calls >= self.max_calls:
             return "max_calls"
-        if self.max_cost is not None and unknown_calls and self.on_unknown == "refuse":
+        if unknown_calls and self.on_unknown == "refuse":
             return "unknown_price"
         return None

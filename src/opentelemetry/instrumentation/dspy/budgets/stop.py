@@ -98,6 +98,7 @@ def _reached(bound: Bound, limit: float | None) -> str:
     if bound == "max_cost":
         return f"The budget of {money_words(limit or 0)} (max_cost) is used up"
     if bound == "unknown_price":
-        return f"A call has no known price, and on_unknown is 'refuse' (max_cost {money_words(limit or 0)})"
+        beside = "" if limit is None else f" (max_cost {money_words(limit)})"
+        return f"A call has no known price, and on_unknown is 'refuse'{beside}"
     word = "token" if bound == "max_tokens" else "call"
     return f"The budget of {count_words(int(limit or 0), word)} ({bound}) is used up"

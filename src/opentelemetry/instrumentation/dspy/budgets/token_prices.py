@@ -12,19 +12,20 @@ class TokenPrices:
     """Sums over the calls of one kind; costs are in US dollars."""
 
     cost: float = 0.0
-    priced_tokens: int = 0
-    unpriced_tokens: int = 0
+    priced_tokens: float = 0.0
+    unpriced_tokens: float = 0.0
     unknown_calls: int = 0
     """Calls whose price is not known, those among them that tell no tokens."""
 
-    def add(self, tokens: int, cost: float, unknown_calls: int, *, is_priced: bool) -> None:
-        """Add what one call, or one reply to it, used and cost."""
+    def add(self, tokens: int, cost: float, unknown_calls: int, *, unpriced: float) -> None:
+        """Add what one call, one reply to it, or all calls of another process used and cost.
+
+        ``unpriced``: the share of the tokens whose price is not in the cost, from zero to one.
+        """
         self.cost += cost
         self.unknown_calls += unknown_calls
-        if is_priced:
-            self.priced_tokens += tokens
-        else:
-            self.unpriced_tokens += tokens
+        self.unpriced_tokens += tokens * unpriced
+        self.priced_tokens += tokens * (1 - unpriced)
 
     @property
     def average(self) -> float | None:

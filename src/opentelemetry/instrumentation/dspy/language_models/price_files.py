@@ -84,18 +84,26 @@ def read_price_file(path: str | os.PathLike[str]) -> tuple[dict[str, ModelPrices
         raise PriceFileError(f"{name} has no prices: it takes models, each with its prices, not {shown(content)}.")
     prices: dict[str, ModelPrices] = {}
     wrong = []
+    seen: set[str] = set()
     for model, values in content.items():
         read = _read_model(model, values)
+        asked_for = str(model).strip().lower()
         if isinstance(read, PriceFileError):
             wrong.append(f"{name}: {read}")
+        elif asked_for in seen:
+            wrong.append(f"{name}: model {shown(model)} stands there twice, since capitals do not matter.")
+            prices.pop(asked_for, None)
         else:
-            prices[model.strip().lower()] = read
+            prices[asked_for] = read
+        seen.add(asked_for)
     return prices, wrong
 
 
 def _read_model(model: Any, values: Any) -> ModelPrices | PriceFileError:
     if not isinstance(model, str) or not model.strip():
         return PriceFileError(f"{shown(model)} is no name of a model.")
+    if "*" in model:
+        return PriceFileError(f"{shown(model)} is no name of a model: each has its own entry, by its whole name.")
     try:
         return _prices_of(f"model {shown(model)}", values)
     except PriceFileError as error:
@@ -104,7 +112,7 @@ def _read_model(model: Any, values: Any) -> ModelPrices | PriceFileError:
 
 def _text(name: str) -> str:
     try:
-        with open(name, encoding="utf-8") as file:
+        with open(name, encoding="utf-8-sig") as file:
             return file.read()
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
@@ -125,11 +133,34 @@ def _parsed(name: str, text: str) -> Any:
             "whose name ends in .json."
         ) from None
     try:
+        _refuse_doubles(yaml.compose(text, Loader=yaml.SafeLoader))
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" in line {mark.line + 1}"
         raise PriceFileError(f"{name} is not YAML{where}: {getattr(error, 'problem', None) or error}.") from None
+
+
+def _refuse_doubles(root: Any) -> None:
+    """Raise YAML's error for a mapping that has a name twice, of which PyYAML takes the last without a word.
+
+    ``root``: YAML's nodes, which are a mapping still as it was written: merged ones (``<<``) may be overridden.
+    """
+    import yaml
+
+    waiting, seen = [root], {id(root)}
+    while waiting:
+        node = waiting.pop()
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        names = set()
+        for key in (key for key, _ in pairs if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in names:
+                problem = f"{shown(key.value)} stands there twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            names.add((key.tag, key.value))
+        inside = [value for _, value in pairs] or (node.value if isinstance(node, yaml.SequenceNode) else [])
+        waiting += [each for each in inside if id(each) not in seen]
+        seen.update(map(id, inside))
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -97,8 +97,17 @@ def _host_of(text: str) -> tuple[str, int | None] | None:
     if entry["address"] or _NUMBER.fullmatch(name):
         is_one = isinstance(_address(name), ipaddress.IPv6Address if entry["address"] else ipaddress.IPv4Address)
     else:
-        is_one = _NAME.fullmatch(name) is not None and name not in _NO_HOSTS
+        is_one = _NAME.fullmatch(name) is not None and name not in _NO_HOSTS and _is_one_host(entry["name"], name)
     return (name, port) if is_one else None
+
+
+def _is_one_host(written: str, name: str) -> bool:
+    """Return whether a name that is not in ASCII is the same host to all clients.
+
+    ``straße.example`` is ``strasse.example`` to Python (IDNA 2003), and another host to ``httpx`` (IDNA 2008). Such a
+    name does not come back from ASCII as it was written.
+    """
+    return written.isascii() or name.encode("ascii").decode("idna") == written.lower().removesuffix(".")
 
 
 def _normal(host: str) -> str:
