@@ -26,7 +26,7 @@ from ..language_models.lm_calls import LM_CALL, LMCall, is_of_dspy
 from ..language_models.outcome_points import record_outcome
 from ..language_models.outcomes import handed_on, outcome_of_parts
 from ..language_models.pricing import settle_price
-from ..language_models.providers import server_address
+from ..language_models.providers import response_model, server_address
 from ..language_models.published_usage import with_published
 from ..language_models.requests import parameter_attributes, read_request
 from ..language_models.streams import is_listened_to, time_stream
@@ -220,7 +220,7 @@ class LMRecording(Recording):
         if not isinstance(opened, PlainInference) or opened.published.says_something:
             outcome = with_published(outcome, opened.context)
         if outcome is not None:
-            outcome.response_model = self._model.answered_by(outcome.response_model)
+            outcome.response_model = response_model(outcome.response_model, self._model.prefix)
             self._price(outcome)
         is_counted = self._count(outcome, error)
         try:
