@@ -10,7 +10,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from opentelemetry.instrumentation.dspy import DSPyInstrumentor
-from opentelemetry.instrumentation.dspy.event_severities import SeverityLoggers
+from opentelemetry.instrumentation.dspy.event_severities import SeverityLogger
 
 if TYPE_CHECKING:
     import pytest
@@ -53,7 +53,7 @@ def test_an_event_that_has_a_severity_keeps_it_and_a_plain_record_gets_none() ->
     exporter = InMemoryLogRecordExporter()
     provider = LoggerProvider(shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
-    logger = SeverityLoggers(provider).get_logger("test")
+    logger = SeverityLogger(provider.get_logger("test"), "test")
     assert logger.enabled()
     logger.emit(severity_number=SeverityNumber.ERROR, event_name="one")
     logger.emit(body="two")

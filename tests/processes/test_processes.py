@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.message
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +13,30 @@ import pytest
 from dspy.utils import DummyLM
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from parameter_names import name_of_value
 from starlette.datastructures import Headers
 
-from opentelemetry import baggage, context, trace
-from opentelemetry.instrumentation.dspy import incoming_context, outgoing_context, telemetry_context, usage_scope
+from opentelemetry import baggage, context, propagate, trace
+from opentelemetry.instrumentation.dspy import (
+    incoming_context,
+    outgoing_context,
+    processes,
+    telemetry_context,
+    usage_scope,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from recorded import Recorded
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE_ID, SPAN_ID = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331
+SECRET = "what nobody is to read"
 CARRIER = {"traceparent": PARENT, "baggage": "tenant=t-1"}
 
 
@@ -203,3 +216,48 @@ def test_an_error_inside_reaches_the_caller_and_leaves_nothing_behind(telemetry:
     with pytest.raises(ZeroDivisionError), incoming_context(CARRIER):
         raise ZeroDivisionError
     assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+class OddPropagator(TextMapPropagator):
+    """Does to a carrier whatever it is told."""
+
+    def __init__(self, deed: Callable[..., Any]) -> None:
+        self._deed = deed
+
+    def inject(self, carrier: Any, context: Any = None, setter: Any = None) -> None:
+        self._deed()
+
+    def extract(self, carrier: Any, context: Any = None, getter: Any = None) -> Any:
+        return self._deed()
+
+    @property
+    def fields(self) -> set[str]:
+        return set()
+
+
+def fail() -> Any:
+    raise ZeroDivisionError(SECRET)
+
+
+@pytest.mark.complaints
+@pytest.mark.parametrize("deed", [fail, lambda: None, lambda: 7], ids=["raises", "nothing", "a number"])
+def test_work_goes_on_without_a_propagator_that_fails(
+    telemetry: Recorded,
+    program: dspy.Predict,
+    deed: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(processes, "_told", set())
+    propagators = [TraceContextTextMapPropagator(), OddPropagator(deed)]
+    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator(propagators))
+    for _ in range(2):
+        with TracerProvider().get_tracer("here").start_as_current_span("asking"):
+            carrier = outgoing_context({"Authorization": "secret"})
+        assert set(carrier) == {"Authorization", "traceparent"}
+        with incoming_context(carrier) as usage:
+            assert program(question="Where?").answer == "here"
+        assert usage.lm_calls == 1
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("A propagator of this program failed: ")
+    assert SECRET not in "".join(map(logging.Formatter().format, caplog.records))

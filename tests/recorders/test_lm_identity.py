@@ -13,7 +13,12 @@ from dspy.lm15 import AnthropicLM, RouterConfig
 from provider_server import ProviderServer, reply_body
 
 from opentelemetry.instrumentation.dspy.language_models.native_engine import engine_provider, route_of
-from opentelemetry.instrumentation.dspy.language_models.providers import identify, own_provider, response_model
+from opentelemetry.instrumentation.dspy.language_models.providers import (
+    identify,
+    own_provider,
+    prefix_of,
+    response_model,
+)
 
 if TYPE_CHECKING:
     from model_server import ModelServer
@@ -76,7 +81,7 @@ def test_what_is_its_own_provider_says_so(language_model: Any, expected: str | N
     ],
 )
 def test_litellms_prefix_is_no_part_of_the_name_of_a_model(name: str | None, model: str, expected: str | None) -> None:
-    assert response_model(name, model) == expected
+    assert response_model(name, prefix_of(model)) == expected
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
+import inspect
 import pkgutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import dspy
 import pytest
 import wrapt
 from every_kind import run_every_kind, script
+from opentelemetry.instrumentation.utils import unwrap
 from patched import Notebook, Worker, patched
 from search_server import SearchServer
 
@@ -125,6 +128,56 @@ def test_after_programs_of_every_kind_too(
     DSPyInstrumentor().uninstrument()
     # DSPy's modules keep something of each run themselves, such as who may change the settings.
     assert changed([(owner, was) for owner, was in everything if isinstance(owner, type)]) == []
+
+
+@pytest.mark.complaints
+def test_whatever_happened_in_between_too(
+    everything: list[tuple[Any, Contents]], start_telemetry: StartTelemetry
+) -> None:
+    """Programs that failed, a second ``instrument()``, classes that came and went, and others that were wrapped."""
+    recorded = start_telemetry()
+    DSPyInstrumentor().instrument(**recorded.providers)
+
+    def forward(self: Any, question: str) -> Any:
+        yield self.not_there
+
+    async def aforward(self: Any, question: str) -> Any:
+        raise LookupError(question)
+
+    def call(self: Any, question: str) -> Any:
+        raise LookupError(question)
+
+    classes = [
+        type(name, (base,), {method.__name__.replace("call", "__call__"): method})
+        for base in (dspy.Module, Workflow, dspy.Predict, dspy.Retrieve)
+        for name, method in (("Later", forward), ("Awaited", aforward), ("Called", call))
+    ]
+    failures: list[Exception | None] = []
+    for made in classes:
+        program: Any = made("question -> answer") if issubclass(made, dspy.Predict) else made()
+        failures += [_failure_of(way) for way in (program, getattr(program, "acall", program))]
+    assert len(failures) - failures.count(None) > len(classes)
+    wrapt.wrap_function_wrapper(dspy.Module, "__call__", lambda wrapped, _, given, named: wrapped(*given, **named))
+    DSPyInstrumentor().uninstrument()
+    unwrap(dspy.Module, "__call__")
+    instrument_and_uninstrument(recorded)
+    assert changed([(owner, was) for owner, was in everything if owner is not Workflow]) == []
+    for made in classes:
+        methods = [vars(made).get(name) for name in ("forward", "aforward", "__call__")]
+        assert [method for method in methods if method not in (forward, aforward, call, None)] == []
+
+
+def _failure_of(way: Any) -> Exception | None:
+    async def wait_for(awaitable: Any) -> Any:
+        return await awaitable
+
+    try:
+        result = way(question="Where?")
+        for _ in asyncio.run(wait_for(result)) if inspect.isawaitable(result) else result:
+            pass
+    except Exception as error:  # noqa: BLE001 - any will do
+        return error
+    return None
 
 
 def test_every_seam_is_found_and_replaced(telemetry: Recorded) -> None:

@@ -229,3 +229,6 @@ def detach(token: Token[Context]) -> None:
         token.var.reset(token)
     except ValueError:
         return
+    except AttributeError:
+        # The application has a way of its own to keep the Context (``OTEL_PYTHON_CONTEXT``), and so have its tokens.
+        context_api.detach(token)

@@ -8,31 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger
+from opentelemetry._logs import Logger, SeverityNumber
 
 from .log_events import emit_event
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
-    from opentelemetry.util.types import Attributes
 
-__all__ = ["SeverityLoggers"]
-
-
-class SeverityLoggers(LoggerProvider):
-    """The loggers of a provider, by default the global one, that give DEBUG to events without a severity."""
-
-    def __init__(self, provider: LoggerProvider | None) -> None:
-        self._provider = provider
-
-    def get_logger(
-        self, name: str, version: str | None = None, schema_url: str | None = None, attributes: Attributes = None
-    ) -> Logger:
-        """Return a logger of the provider's."""
-        return _SeverityLogger(get_logger(name, version or "", self._provider, schema_url, attributes), name)
+__all__ = ["SeverityLogger"]
 
 
-class _SeverityLogger(Logger):
+class SeverityLogger(Logger):
+    """A logger that gives DEBUG to events without a severity."""
+
     def __init__(self, logger: Logger, name: str) -> None:
         super().__init__(name)
         self._logger = logger

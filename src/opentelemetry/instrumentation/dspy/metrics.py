@@ -9,6 +9,7 @@ from opentelemetry.metrics import NoOpHistogram
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_AGENT_NAME
 
 from . import semconv
+from .given_providers import unguarded
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -68,13 +69,18 @@ class Metrics:
 
     @classmethod
     def create(cls, meter: Meter) -> Metrics:
-        """Create the instruments of one meter."""
+        """Create the instruments of one meter.
+
+        Those that each call records stand alone: what they raise costs nothing else, since they come last.
+        """
         return cls(
-            module_duration=meter.create_histogram(
-                semconv.METRIC_DSPY_MODULE_DURATION,
-                unit="s",
-                description="Duration of DSPy module calls.",
-                explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
+            module_duration=unguarded(
+                meter.create_histogram(
+                    semconv.METRIC_DSPY_MODULE_DURATION,
+                    unit="s",
+                    description="Duration of DSPy module calls.",
+                    explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
+                )
             ),
             agent_inference_calls=meter.create_histogram(
                 semconv.METRIC_GEN_AI_INVOKE_AGENT_INFERENCE_CALLS,
@@ -88,16 +94,20 @@ class Metrics:
                 description="Tool calls that one call of an agent made itself.",
                 explicit_bucket_boundaries_advisory=_CALL_BUCKETS,
             ),
-            operation_cost=meter.create_histogram(
-                semconv.METRIC_GEN_AI_CLIENT_OPERATION_COST,
-                unit="{cost}",
-                description="Cost of GenAI client operations.",
-                explicit_bucket_boundaries_advisory=_COST_BUCKETS,
+            operation_cost=unguarded(
+                meter.create_histogram(
+                    semconv.METRIC_GEN_AI_CLIENT_OPERATION_COST,
+                    unit="{cost}",
+                    description="Cost of GenAI client operations.",
+                    explicit_bucket_boundaries_advisory=_COST_BUCKETS,
+                )
             ),
-            cache_requests=meter.create_counter(
-                semconv.METRIC_DSPY_CACHE_REQUESTS,
-                unit="{request}",
-                description="Language model calls by whether DSPy's cache answered them.",
+            cache_requests=unguarded(
+                meter.create_counter(
+                    semconv.METRIC_DSPY_CACHE_REQUESTS,
+                    unit="{request}",
+                    description="Language model calls by whether DSPy's cache answered them.",
+                )
             ),
             cache_saved_cost=meter.create_counter(
                 semconv.METRIC_DSPY_CACHE_SAVED_COST,

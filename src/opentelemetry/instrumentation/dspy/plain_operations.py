@@ -26,6 +26,7 @@ from . import semconv
 from .blocks import CONVERSATION_ID
 from .context import inside_span
 from .exception_events import follow_errors
+from .given_providers import unguarded
 from .language_models.published_usage import Published, attributes_published
 from .openings import note
 from .spans import OpenSpan, finish_span
@@ -33,7 +34,6 @@ from .spans import OpenSpan, finish_span
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry._logs import LogRecord
     from opentelemetry.context import Context
     from opentelemetry.metrics import Histogram
     from opentelemetry.trace import Span
@@ -67,10 +67,9 @@ class PlainWorkflow(OpenSpan):
         self._duration = operations.workflow_duration
         self._began = perf_counter()
 
-    def _settle(self, error: BaseException | None) -> LogRecord | None:
-        record = OpenSpan._settle(self, error)
+    def _settle(self, error: BaseException | None) -> None:
+        OpenSpan._settle(self, error)
         _record_duration(self._duration, perf_counter() - self._began, self._point, error, self.context)
-        return record
 
 
 class PlainInference(OpenSpan):
@@ -95,14 +94,13 @@ class PlainInference(OpenSpan):
         self._operations = operations
         self._began = perf_counter()
 
-    def _settle(self, error: BaseException | None) -> LogRecord | None:
+    def _settle(self, error: BaseException | None) -> None:
         duration = perf_counter() - self._began
         if self.published.says_something:
             self._add_published(self.published)
-        record = None
         if error is not None:
             event = semconv.EVENT_GEN_AI_CLIENT_OPERATION_EXCEPTION
-            record = finish_span(self.span, self.attributes, error, self.context, event, "chat")
+            self._event = finish_span(self.span, self.attributes, error, self.context, event, "chat")
         elif self.attributes:
             self.span.set_attributes(self.attributes)
         operations, context = self._operations, self.context
@@ -111,7 +109,6 @@ class PlainInference(OpenSpan):
             operations.token_usage.record(self.input_tokens, self._token_point(_INPUT, error), context)
         if self.output_tokens is not None:
             operations.token_usage.record(self.output_tokens, self._token_point(_OUTPUT, error), context)
-        return record
 
     def _token_point(self, kind: str, error: BaseException | None) -> dict[str, AttributeValue]:
         point = {**self.metric_attributes, gen_ai.GEN_AI_TOKEN_TYPE: kind}
@@ -160,7 +157,7 @@ class PlainOperations:
         workflow = getattr(instruments, _WORKFLOW_DURATION, None)
         if duration is None or tokens is None or workflow is None:
             return None
-        return cls(tracer, duration, tokens, workflow)
+        return cls(tracer, unguarded(duration), unguarded(tokens), unguarded(workflow))
 
     def workflow(self, call: Call, name: str) -> PlainWorkflow:
         """Start the span of a workflow and make it the current one; it ends with the call."""

@@ -11,10 +11,12 @@ W3C Trace Context and Baggage): headers of an HTTP request, of a message, or a d
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from opentelemetry.context import get_current
+from opentelemetry.context import Context, get_current
 from opentelemetry.propagate import extract, inject
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, get_current_span, set_span_in_context
@@ -22,13 +24,15 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, get_current_span, set_span
 from .application import usage_scope
 from .application_blocks import application_block
 from .context import attach, current_context, detach
+from .reading import is_kind
+from .wrapping.complaints import without_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from opentelemetry.context import Context
-
     from .usage import UsageScope
+
+_logger = logging.getLogger(__name__)
 
 __all__ = ["Headers", "incoming_context", "outgoing_context"]
 
@@ -47,7 +51,10 @@ def outgoing_context(carrier: Mapping[str, str] | None = None) -> dict[str, str]
     an argument of its own.
     """
     headers = dict(carrier or {})
-    inject(headers, current_context())
+    try:
+        inject(headers, current_context())
+    except Exception as error:  # noqa: BLE001 - a propagator may be the application's
+        _tell(error)
     return headers
 
 
@@ -72,12 +79,40 @@ def incoming_context(carrier: Headers | None) -> Iterator[UsageScope]:
 
 def _continued(carrier: Headers) -> Context:
     before = get_current_span()
-    context = extract(carrier, get_current(), _AnyCase())
+    context = _extracted(carrier)
     here, there = before.get_span_context(), get_current_span(context).get_span_context()
     if here.is_valid and here.trace_id == there.trace_id and here.span_id != _Forked.span_id:
         # The span of a server or a task, which is a child of the one that the carrier tells of.
         return set_span_in_context(before, context)
     return context
+
+
+def _extracted(carrier: Headers) -> Context:
+    try:
+        context = extract(carrier, get_current(), _AnyCase())
+        if is_kind(context, Context):
+            return context
+        raise TypeError
+    except Exception as error:  # noqa: BLE001 - a propagator may be the application's
+        _tell(error)
+        return get_current()
+
+
+def _tell(error: Exception) -> None:
+    """Tell that the trace does not go on, once for each type of exception; the work does."""
+    if type(error) in _told:
+        return
+    _told.add(type(error))
+    # The application's logging may raise as well, and the work must go on.
+    with suppress(Exception):
+        _logger.warning(
+            "A propagator of this program failed: work in another process goes on without what it was to carry. "
+            "Further failures of this kind are not logged.",
+            exc_info=without_text(error),
+        )
+
+
+_told: set[type] = set()
 
 
 class _AnyCase(Getter[Any]):

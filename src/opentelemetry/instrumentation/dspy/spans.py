@@ -49,6 +49,8 @@ class OpenSpan:
 
     below: Opening | None = None
     _ended: bool = False
+    _event: LogRecord | None = None
+    """The log event of the error that ended it; emitted when it has ended, whatever was raised on the way there."""
 
     def __init__(self, span: Span, context: Context) -> None:
         """Take a span over and make its context the current one."""
@@ -77,24 +79,22 @@ class OpenSpan:
         if self._ended:
             return
         self._ended = True
-        record = None
         try:
-            record = self._settle(error)
+            self._settle(error)
         finally:
             try:
                 self.span.end()
             finally:
                 detach(self._token)
-        if record is not None:
-            emit_exception(record)
+                if self._event is not None:
+                    emit_exception(self._event)
 
-    def _settle(self, error: BaseException | None) -> LogRecord | None:
-        """Set what is known at the end; return the log event of the error that is to be emitted."""
+    def _settle(self, error: BaseException | None) -> None:
+        """Set what is known at the end, and take note of the log event of the error."""
         if error is not None:
-            return finish_span(self.span, self.attributes, error, self.context)
-        if self.attributes:
+            self._event = finish_span(self.span, self.attributes, error, self.context)
+        elif self.attributes:
             self.span.set_attributes(self.attributes)
-        return None
 
 
 @dataclass(slots=True)
@@ -159,8 +159,10 @@ class OpenInvocation(Generic[Invocation]):
         event = None
         if self._owns_span:
             event = tell_exception(error, text, span, self.context, event_name_of(self.invocation), place)
-        self.invocation.fail(Error(text, fq_exception_type(error), error))
-        emit_exception(event)
+        try:
+            self.invocation.fail(Error(text, fq_exception_type(error), error))
+        finally:
+            emit_exception(event)
 
     def _end_span(self, error: BaseException | None) -> None:
         """End the span where util-genai failed to."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opentelemetry._logs import get_logger
-from opentelemetry.metrics import get_meter
 from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.util.genai.handler import TelemetryHandler
 from opentelemetry.util.genai.utils import get_content_capturing_mode
@@ -15,8 +13,9 @@ from .completion_hooks import completion_hook_of
 from .config import METRIC_VALUES
 from .content import Content
 from .errors import ErrorTexts, tell_errors_by
-from .event_severities import SeverityLoggers
+from .event_severities import SeverityLogger
 from .exception_events import tell_exceptions_to
+from .given_providers import GivenMeter, OneOfEach, given_logger
 from .labels.bounded_values import BoundedValues
 from .labels.call_labels import CallLabels
 from .metrics import Metrics
@@ -71,10 +70,14 @@ class Telemetry:
     ) -> Telemetry:
         """Create everything from the given providers, the global ones where there are none."""
         provider = CallTracerProvider() if tracer_provider is None else tracer_provider
+        tracer = provider.get_tracer(SCOPE_NAME, __version__, SCHEMA_URL)
+        meter = GivenMeter(meter_provider, SCOPE_NAME, __version__, SCHEMA_URL)
+        logger = given_logger(logger_provider, SCOPE_NAME, __version__, SCHEMA_URL)
+        given = OneOfEach(tracer, meter, SeverityLogger(logger, SCOPE_NAME))
         handler = TelemetryHandler(
-            tracer_provider=provider,
-            meter_provider=meter_provider,
-            logger_provider=SeverityLoggers(logger_provider),
+            tracer_provider=given,
+            meter_provider=given,
+            logger_provider=given,
             completion_hook=completion_hook_of(completion_hook),
             instrumentation_scope_name=SCOPE_NAME,
             instrumentation_scope_version=__version__,
@@ -85,10 +88,7 @@ class Telemetry:
         tell_errors_by(
             ErrorTexts(options.error_messages, content.stands_in_errors, redaction, options.content_max_length)
         )
-        logger = get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL)
         tell_exceptions_to(logger if options.stack_traces else None)
-        meter = get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
-        tracer = provider.get_tracer(SCOPE_NAME, __version__, SCHEMA_URL)
         return cls(
             tracer=tracer,
             logger=logger,

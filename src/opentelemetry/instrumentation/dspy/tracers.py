@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import wrapt
 from opentelemetry.context import get_current
@@ -29,6 +29,7 @@ from opentelemetry.trace import (
 
 from .blocks import ATTRIBUTES, CONVERSATION_ID
 from .context import CALL_KEY, NO_CALL
+from .given_providers import given_tracer
 from .openings import note_failure
 from .samplers import ASKED_ALWAYS, NEVER_ASKED, UNKNOWN, drops_of
 from .slots import Slot
@@ -97,8 +98,8 @@ class CallTracerProvider(TracerProvider):
         attributes: Attributes | None = None,
     ) -> CallTracer:
         """Return a tracer of that name, of the global provider where none was given."""
-        provider = self._provider or get_tracer_provider()
-        tracer = provider.get_tracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+        scope = instrumenting_module_name, instrumenting_library_version, schema_url, attributes
+        tracer = given_tracer(lambda: (self._provider or get_tracer_provider()).get_tracer(*scope))
         return CallTracer(tracer, self._mirror, self._at_first_call, self._baggage)
 
 
@@ -172,15 +173,15 @@ class CallTracer(Tracer):
             span = tracer.start_span(
                 name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
             )
+            # By its type first: each call counts where nobody listens.
+            if type(span) is NonRecordingSpan or not span.is_recording():
+                return span
         except Exception as error:
             if call is NO_CALL:
                 raise
             # The call goes without a span, and is counted as one that is not sampled.
             note_failure(call, error)
             return NonRecordingSpan(get_current_span(context).get_span_context())
-        # By its type first: each call counts where nobody listens.
-        if type(span) is NonRecordingSpan or not span.is_recording():
-            return span
         if is_dropped:
             given = name
             name, attributes = _at_start(call, name, attributes, self._baggage, context)
@@ -189,7 +190,7 @@ class CallTracer(Tracer):
             span.set_attributes(attributes)
         elif attributes and not self._drops.keeps_attributes:
             _give_back(span, attributes)
-        return span if self._mirror is None else _mirrored(span, name, self._mirror)
+        return span if self._mirror is None else cast("Span", _MirroredSpan(span, name, self._mirror))
 
     # The API's is decorated by a class of its own, which does the same and more.
     @contextmanager
@@ -208,9 +209,14 @@ class CallTracer(Tracer):
             at_first_call()
         tracer = self._tracer
         if isinstance(tracer, ProxyTracer):
-            tracer = tracer._tracer
+            proxy = tracer
+            try:
+                tracer = proxy._tracer
+            except Exception:  # noqa: BLE001 - of the provider that the application has set since: told of below
+                tracer = proxy
             if isinstance(tracer, NoOpTracer):
                 return tracer
+            tracer = given_tracer(lambda: proxy._tracer)
         if not isinstance(tracer, NoOpTracer):
             # What has no sampler to look at may do anything.
             sampler = getattr(tracer, "sampler", None)
@@ -291,8 +297,3 @@ class _MirroredSpan(_ObjectProxy):
         span = self.__wrapped__
         if span.is_recording():
             span.set_attributes(self._self_mirror(self._self_name, span))
-
-
-def _mirrored(span: Span, name: str, mirror: Mirror) -> Span:
-    mirrored: Span = _MirroredSpan(span, name, mirror)  # type: ignore[assignment]
-    return mirrored

@@ -56,10 +56,6 @@ class KnownModel:
         """Return whether it was made of these very objects."""
         return all(map(operator.is_, self._settings, settings))
 
-    def answered_by(self, name: str | None) -> str | None:
-        """Return the name under which a model answered, given that in the reply."""
-        return name.removeprefix(self.prefix) if name is not None and self.prefix else name
-
     def point(
         self, answered_by: str | None, labels: Labels = NO_LABELS, *, cache_hit: bool
     ) -> Mapping[str, AttributeValue]:

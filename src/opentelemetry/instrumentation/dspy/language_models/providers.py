@@ -169,9 +169,9 @@ def prefix_of(model: str) -> str:
     return prefix + separator if separator else ""
 
 
-def response_model(name: str | None, model: str) -> str | None:
-    """Return the name under which a model answered, without the prefix that LiteLLM puts before some."""
-    return name.removeprefix(prefix_of(model)) if name is not None else None
+def response_model(name: str | None, prefix: str) -> str | None:
+    """Return the name under which a model answered, given that in the reply and ``prefix_of`` the model."""
+    return name.removeprefix(prefix) if name is not None else None
 
 
 def server_of(*endpoints: Any) -> ServerAddress | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_A
 
 from .. import semconv
 from ..encodable import encodable
+from ..later import works_later
 from .signatures import cut_label
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class ModuleClass:
     """Whether its predictor has a ``reasoning`` output that the signature given by the user had not."""
     makes_attempts: bool
     """Whether it runs copies of its ``module`` until the reward of one is good enough."""
-    forward_is_awaited: bool
-    """Whether its ``forward`` is a coroutine function: what the call operator hands out does the work later."""
+    forward_works_later: bool
+    """Whether its ``forward`` is a coroutine or generator function: what the call operator hands out does the work."""
     names: Mapping[str, str]
     """What the conventions call a workflow, for the spans inside; nothing of other classes."""
     _points: dict[str | None, dict[str, AttributeValue]] = field(default_factory=dict, compare=False)
@@ -93,6 +93,6 @@ def _classify(module_class: type) -> ModuleClass:
         is_predictor="Predict" in ancestors,
         hides_reasoning="ChainOfThought" in ancestors,
         makes_attempts=bool(ancestors & {"BestOfN", "Refine"}),
-        forward_is_awaited=inspect.iscoroutinefunction(getattr(module_class, "forward", None)),
+        forward_works_later=works_later(getattr(module_class, "forward", None)),
         names={GEN_AI_WORKFLOW_NAME: module_class.__name__} if kind is ModuleKind.WORKFLOW else {},
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.trace import format_trace_id
 
+from ..reading import is_kind
 from ..weak import WeakIdentityMap
 
 if TYPE_CHECKING:
@@ -95,7 +96,10 @@ def span_context_of(prediction: object) -> SpanContext | None:
 def trace_id_of(prediction: object) -> str | None:
     """Return the id of the trace in which a prediction was made, 32 hexadecimal digits, as backends show it.
 
-    ``None`` where ``span_context_of`` knows of no span.
+    ``None`` where ``span_context_of`` knows of no span, or of one whose id is no whole number.
     """
     origin = _origins.get(prediction)
-    return None if origin is None else format_trace_id(origin.span_context.trace_id)
+    # A generator of ids may be the application's, and the SDK takes whatever it draws.
+    if origin is None or not is_kind(origin.span_context.trace_id, int):
+        return None
+    return format_trace_id(origin.span_context.trace_id)

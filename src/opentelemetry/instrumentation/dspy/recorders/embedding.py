@@ -169,11 +169,11 @@ class EmbeddingRecording(Recording):
         }
         if outcome.response_model is not None:
             point[gen_ai.GEN_AI_RESPONSE_MODEL] = outcome.response_model
-        self._telemetry.metrics.operation_cost.record(outcome.cost, point, opened.context)
         if opened.is_recording:
             opened.attributes[semconv.GEN_AI_USAGE_COST_AMOUNT] = float(outcome.cost)
             opened.attributes[semconv.GEN_AI_USAGE_COST_CURRENCY] = CURRENCY
             opened.attributes[semconv.GEN_AI_USAGE_COST_SOURCE] = outcome.cost_source
+        self._telemetry.metrics.operation_cost.record(outcome.cost, point, opened.context)
 
 
 class EmbeddingBatchRecorder(Noter):

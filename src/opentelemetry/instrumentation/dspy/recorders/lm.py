@@ -26,7 +26,7 @@ from ..language_models.lm_calls import LM_CALL, LMCall, is_of_dspy
 from ..language_models.outcome_points import record_outcome
 from ..language_models.outcomes import handed_on, outcome_of_parts
 from ..language_models.pricing import settle_price
-from ..language_models.providers import server_address
+from ..language_models.providers import response_model, server_address
 from ..language_models.published_usage import with_published
 from ..language_models.requests import parameter_attributes, read_request
 from ..language_models.streams import is_listened_to, time_stream
@@ -221,17 +221,21 @@ class LMRecording(Recording):
         if not isinstance(opened, PlainInference) or opened.published.says_something:
             outcome = with_published(outcome, opened.context)
         if outcome is not None:
-            outcome.response_model = self._model.answered_by(outcome.response_model)
+            outcome.response_model = response_model(outcome.response_model, self._model.prefix)
             self._price(outcome)
-        self._count(outcome, error)
-        self._record_outcome(outcome)
-        if not isinstance(opened, PlainInference) and opened.is_recording and self._content.captured:
-            record_reply(self._content, opened.invocation, outcome, result)
-        if error is not None:
-            attributes[gen_ai.GEN_AI_RESPONSE_FINISH_REASONS] = [ENDED_BY_ERROR]
-        if self._outer is not None:
-            # The outer call takes the outcome; what stands here would reach its span as it is.
-            attributes.clear()
+        is_counted = self._count(outcome, error)
+        try:
+            self._record_outcome(outcome)
+            if not isinstance(opened, PlainInference) and opened.is_recording and self._content.captured:
+                record_reply(self._content, opened.invocation, outcome, result)
+            if error is not None:
+                attributes[gen_ai.GEN_AI_RESPONSE_FINISH_REASONS] = [ENDED_BY_ERROR]
+            if self._outer is not None:
+                # The outer call takes the outcome; what stands here would reach its span as it is.
+                attributes.clear()
+        finally:
+            if is_counted:
+                record_outcome(self._telemetry.metrics, self._model, self._labels, outcome, opened.context)
 
     def _outcome(self) -> LMOutcome | None:
         """Return what the whole call used and paid, in the words of what was told last."""
@@ -277,22 +281,22 @@ class LMRecording(Recording):
         if opened.is_recording:
             opened.attributes.update(outcome_attributes(outcome))
 
-    def _count(self, outcome: LMOutcome | None, error: BaseException | None) -> None:
-        """Add the call to the roll-ups and to DSPy's metrics, or leave that to the call around it."""
+    def _count(self, outcome: LMOutcome | None, error: BaseException | None) -> bool:
+        """Add the call to the roll-ups, or leave that to the call around it; return whether it is one to count."""
         if self._outer is not None:
             if outcome is not None:
                 self._outer.inner.append(outcome)
-            return
+            return False
         is_refused = outcome is None and isinstance(error, BudgetStop)
         admission = self._call.kept.get(ADMISSION)
         if admission is not None:
             admission.is_free = is_refused or (outcome is not None and outcome.cache_hit)
         if is_refused:
-            return  # nothing was sent
+            return False  # nothing was sent
         scope, model = self._call.kept.get(SCOPE), self._model
         if scope is not None:
             usage = usage_of(outcome, error)
             scope.add_sound(usage, model.identity.model)
             if OPTIMIZER in self._call.kept:
                 add_by_role(self._call, usage, model.identity.model)
-        record_outcome(self._telemetry.metrics, model, self._labels, outcome, self._opened.context)
+        return True

@@ -66,7 +66,7 @@ class ModuleRecorder:
         """Start the span of a module call and make it the current one."""
         module = call.instance
         module_class = classify(type(module))
-        if module_class.forward_is_awaited and call.attribute == "__call__":
+        if module_class.forward_works_later and call.attribute == "__call__":
             return None  # its forward is recorded, around its work
         signature = None if module_class.kind is ModuleKind.WORKFLOW else signature_of(module, module_class)
         around = call.kept

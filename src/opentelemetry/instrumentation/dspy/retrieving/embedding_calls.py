@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..language_models.outcomes import total_of
 from ..language_models.pricing import settle_price
-from ..language_models.providers import model_text, response_model
+from ..language_models.providers import model_text, prefix_of, response_model
 from ..lm_results import outcome_of_embeddings
 from ..slots import Slot
 from ..usage_sums import UnpricedUsage, Usage
@@ -58,7 +58,7 @@ class EmbeddingCall:
         """Take note of the reply of a hosted model to one batch; DSPy keeps nothing of it but the vectors."""
         try:
             outcome = outcome_of_embeddings(reply)
-            outcome.response_model = response_model(outcome.response_model, model_text(self.embedder))
+            outcome.response_model = response_model(outcome.response_model, prefix_of(model_text(self.embedder)))
             settle_price(outcome, self.identity, self.own_prices, self.embedder)
             self.whole.take(outcome)
         except Exception as error:  # noqa: BLE001 - told of at the end of the call

@@ -16,7 +16,7 @@ from ..budgets.enforcement import BOUNDS
 from ..budgets.stop import BudgetStop
 from ..context import CALL_KEY, NO_CALL, Call, current_call
 from ..openings import abandon, end_openings
-from .importlib_bootstrap_frames import TracedCall, call_async, call_sync
+from .importlib_bootstrap_frames import TracedCall, call_async, call_async_generator, call_generator, call_sync
 from .switches import SUPPRESSED, SUPPRESSED_PLAIN
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ class CallHandler:
         self.concerns = getattr(self.recorder, "concerns", None)
 
     def around(self, original: Any, *, deferred: bool = False) -> Callable[..., Any]:
-        """Return the handler for a plain function, for one that is a coroutine function, or stands in for one."""
+        """Return the handler for a plain function, for one that works later, or for one that stands in for one."""
+        if inspect.isgeneratorfunction(original):
+            return self.call_generator
+        if inspect.isasyncgenfunction(original):
+            return self.call_async_generator
         if deferred:
             return self.call_deferred
         return self.call_async if inspect.iscoroutinefunction(original) else self.call_sync
@@ -60,6 +64,8 @@ class CallHandler:
 
     call_sync = call_sync
     call_async = call_async
+    call_generator = call_generator
+    call_async_generator = call_async_generator
 
     def call_deferred(
         self,

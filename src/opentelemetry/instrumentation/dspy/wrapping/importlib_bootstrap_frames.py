@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import copy
 import functools
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+from .generators import OwnContext, ask_first
 
-__all__ = ["FailureNotingCall", "TracedCall", "call_async", "call_sync"]
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from contextlib import AbstractContextManager
+
+__all__ = ["FailureNotingCall", "TracedCall", "call_async", "call_async_generator", "call_generator", "call_sync"]
 
 
 class UnderWay(Protocol):
@@ -74,6 +78,100 @@ async def call_async(
         raise
     under_way.finish(result)
     return result
+
+
+def call_generator(
+    handler: Handler,
+    wrapped: Callable[..., Generator[Any, Any, Any]],
+    instance: Any,
+    arguments: tuple[Any, ...],
+    keyword_arguments: dict[str, Any],
+) -> Any:
+    """Call a generator function: what is recorded begins and ends with the work, as that of a coroutine function."""
+    generator = wrapped(*arguments, **keyword_arguments)
+    return _named_as(generator, _follow(handler, generator, instance, arguments, keyword_arguments))
+
+
+def _follow(
+    handler: Handler,
+    generator: Generator[Any, Any, Any],
+    instance: Any,
+    arguments: tuple[Any, ...],
+    keyword_arguments: dict[str, Any],
+) -> Generator[Any, Any, Any]:
+    own = OwnContext()
+    with own:
+        under_way = handler.begin(instance, arguments, keyword_arguments)
+    if under_way is None:
+        return (yield from generator)
+    go_on: Callable[[Any], Any] = generator.send
+    given: Any = None
+    while True:
+        with own:
+            try:
+                value = go_on(given)
+            except StopIteration as end:
+                under_way.finish(end.value)
+                return end.value
+            except BaseException as error:
+                # What was thrown in must not be held by the frame that it holds.
+                given = None
+                under_way.fail(error)
+                raise
+        try:
+            go_on, given = generator.send, (yield value)
+        except BaseException as error:  # noqa: BLE001 - thrown in, or GeneratorExit: for the generator to decide
+            go_on, given = generator.throw, error
+
+
+def call_async_generator(
+    handler: Handler,
+    wrapped: Callable[..., AsyncGenerator[Any, Any]],
+    instance: Any,
+    arguments: tuple[Any, ...],
+    keyword_arguments: dict[str, Any],
+) -> Any:
+    """Call an asynchronous generator function."""
+    generator = wrapped(*arguments, **keyword_arguments)
+    return _named_as(generator, _follow_async(handler, generator, instance, arguments, keyword_arguments))
+
+
+async def _follow_async(
+    handler: Handler,
+    generator: AsyncGenerator[Any, Any],
+    instance: Any,
+    arguments: tuple[Any, ...],
+    keyword_arguments: dict[str, Any],
+) -> AsyncGenerator[Any, Any]:
+    own: AbstractContextManager[None] = OwnContext()
+    with own:
+        under_way = handler.begin(instance, arguments, keyword_arguments)
+    if under_way is None:
+        own = nullcontext()
+    go_on: Callable[[Any], Awaitable[Any]] = lambda _: ask_first(generator)  # noqa: E731
+    given: Any = None
+    while True:
+        with own:
+            try:
+                value = await go_on(given)
+            except StopAsyncIteration:
+                if under_way is not None:
+                    under_way.finish(None)
+                return
+            except BaseException as error:
+                given = None
+                if under_way is not None:
+                    under_way.fail(error)
+                raise
+        try:
+            go_on, given = generator.asend, (yield value)
+        except BaseException as error:  # noqa: BLE001 - as above
+            go_on, given = generator.athrow, error
+
+
+def _named_as(generator: Any, following: Any) -> Any:
+    following.__name__, following.__qualname__ = generator.__name__, generator.__qualname__
+    return following
 
 
 class TracedCall:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wrapt import register_post_import_hook
 
+from ..later import works_later
 from ..locks import ForkSafeLock
 from .calls import Noter
 from .complaints import Complaints
@@ -198,8 +199,8 @@ class Patcher:
             return
         handler = self._handler(owner, seam)
         around = handler.around(original, deferred=deferred)
-        # A coroutine function has to be known as one also where it is bound.
-        is_plain = inspect.isfunction(original) and not inspect.iscoroutinefunction(original) and not deferred
+        # What works later has to be known as that also where it is bound.
+        is_plain = inspect.isfunction(original) and not works_later(original) and not deferred
         method = handler.method(original) if is_plain else None
         if seam.goes_on:
             setattr(owner, seam.attribute, TracedStep(original, around, owner, self, method, seam.attribute))
