@@ -111,6 +111,18 @@ def test_a_reply_that_nobody_can_read_is_in_no_text(
     assert [word for word in ("Quillon", "Theodora", "Quarry") if word in telemetry.everything()] == []
 
 
+@pytest.mark.parametrize("vector", ["Quillon", ["Quillon"], ["12", "Quillon"]])
+def test_a_vector_that_holds_texts_is_in_no_text(telemetry: Recorded, vector: Any) -> None:
+    with BodyServer(json.dumps({"data": [{"embedding": vector, "index": 0}], "model": "m"})) as server:
+        settings = {"api_base": server.url, "api_key": "test-key", "caching": False}
+        embedder = dspy.Embedder("openai/text-embedding-3-small", **settings)
+        with pytest.raises(ValueError, match="could not convert"):
+            embedder(["Where?"])
+    told = telemetry.span("embeddings text-embedding-3-small").status.description
+    assert told == "could not convert string to float: …"
+    assert "Quillon" not in telemetry.everything()
+
+
 def chunk(content: str, **more: Any) -> dict[str, Any]:
     choice = {"index": 0, "delta": {"role": "assistant", "content": content}, "finish_reason": None}
     return {"id": "r", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice], **more}

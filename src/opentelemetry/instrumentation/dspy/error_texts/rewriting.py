@@ -66,7 +66,10 @@ def without_content(error: BaseException, names: Iterable[str], told: Told, *, a
 
 
 def _rewritten(error: BaseException, names: Iterable[str], inner: Sequence[tuple[str, str]], asks_server: bool) -> str:
-    """Return the text of one exception; ``inner`` are those that led to it, as they read and as they are told."""
+    """Return the text of one exception; ``inner`` are those that led to it, as they read and as they are told.
+
+    The application's own words stay, with those of Python and of libraries that it quotes as they are told.
+    """
     for known, rewrite in _KNOWN.items():
         if any(ancestor.__name__ == known for ancestor in type(error).__mro__):
             try:
@@ -77,11 +80,13 @@ def _rewritten(error: BaseException, names: Iterable[str], inner: Sequence[tuple
     for quoted, told in reversed(inner):
         if quoted:
             text = text.replace(quoted, told)
+    if type(error).__module__ == "builtins":
+        text = _NOT_OF_ENUM.sub(r"… is not a valid \1", _BUILTIN_VALUE.sub(r"\1…", text))
     if asks_server or is_from_provider(error):
         return words_of_provider(text)
     if is_from_library(error):
         return _literal_parts(error, text, names, [told for _, told in inner if told])
-    return _of_application(error, text)
+    return text
 
 
 def _parse_error(error: Any) -> str:
@@ -181,10 +186,3 @@ def _literal_parts(error: BaseException, text: str, names: Iterable[str], inner:
         frames = library_frames(error)
         said = f"in {frames[-1].co_name}" if frames else ""
     return said
-
-
-def _of_application(error: BaseException, text: str) -> str:
-    """Return the application's own words, without the values of those of Python that it may have let through."""
-    if type(error).__module__ == "builtins":
-        text = _NOT_OF_ENUM.sub(r"… is not a valid \1", _BUILTIN_VALUE.sub(r"\1…", text))
-    return text
