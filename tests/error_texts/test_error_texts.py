@@ -153,6 +153,7 @@ def test_a_key_of_what_dspy_is_configured_with(telemetry: Recorded, setting: str
         (f"http://{KEY}@host:9/v1", {KEY}),
         (f"https://somebody:{KEY}@host/v1", {KEY}),
         ("https://host/v1?api-version=1&subscription-key=a%20b%20c%20d", {"a b c d", "a%20b%20c%20d"}),
+        (f"http://somebody%3A{KEY}%40host/v1", {KEY}),
         ("https://host/v1?api-version=1", set()),
         ("http://[broken", set()),
         ("no address of somebody:who@knows", set()),

@@ -60,6 +60,12 @@ def test_exceptions_that_lead_to_each_other_come_to_an_end() -> None:
     assert message_of(first) == "first"
 
 
+@pytest.mark.parametrize("module", [None, 5])
+def test_an_exception_of_no_module_has_its_message(module: Any) -> None:
+    kind: Any = type("RowError", (LookupError,), {"__module__": module})
+    assert message_of(kind("no row")) == "no row"
+
+
 def test_an_exception_without_a_message_ends_its_span_all_the_same(telemetry: Recorded) -> None:
     class Failing(dspy.Module):
         def forward(self) -> None:

@@ -60,6 +60,7 @@ def test_a_language_model_of_another_kind_is_its_own_provider_unless_it_names_on
         ("http://[::1]:8080/v1", "::1", 8080),
         ("https://user:password@models.internal/v1", "models.internal", 443),
         ("models.internal", "models.internal", None),
+        ("http://[fe80::1%25eth0]:8080/v1", "fe80::1%25eth0", 8080),
     ],
 )
 def test_host_and_port_are_read_from_an_endpoint(url: str, host: str, port: int | None) -> None:
@@ -68,7 +69,10 @@ def test_host_and_port_are_read_from_an_endpoint(url: str, host: str, port: int 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "http://", "http://host:port/v1", "http://[::1/v1", "no address", "Bearer sk/1", "http://a key, here/v1"],
+    [
+        *("", "http://", "http://host:port/v1", "http://[::1/v1", "no address", "Bearer sk/1", "http://a key, here/v1"),
+        *("http://somebody%3Apassword%40models.internal/v1", "http://ab%40models.internal/v1"),
+    ],
 )
 def test_what_is_no_endpoint_has_no_address(url: str) -> None:
     assert server_address(url) is None

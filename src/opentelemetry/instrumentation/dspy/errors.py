@@ -11,17 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .encodable import encodable
-from .error_texts.known_values import (
-    credentials_in,
-    environment_credentials,
-    texts_in,
-    without_credentials,
-)
+from .error_texts.held_values import values_held_by
+from .error_texts.known_values import credentials_in, environment_credentials, without_credentials
 from .error_texts.literals import without_literals
-from .error_texts.quotations import without_values
+from .error_texts.quotations import LEFT_OUT, without_values
 from .error_texts.rewriting import text_of, without_content
 from .error_texts.short_values import ShortValues
 from .error_texts.stacks import StackTexts, stack_of
+from .error_texts.value_texts import texts_in
 from .reading import read
 from .secrets import without_secrets
 
@@ -129,7 +126,11 @@ class ErrorTexts:
         text = _without_keys(text, around)
         # What stands at the cut may be a part of what would have been left out.
         margin = MARGIN // 2 if more else 0
-        text, more = without_values(text, _values(around), around.names, margin=margin), more + margin + before
+        values = _values(around, values_held_by(error))
+        if values is None:
+            text, more = LEFT_OUT, 0
+        else:
+            text, more = without_values(text, values, around.names, margin=margin), more + margin + before
         if told is not None:
             told.add(error, text, more)
         return text, more
@@ -147,8 +148,10 @@ def _cut(text: str) -> tuple[str, int]:
     return text[: MAX_LENGTH + MARGIN], max(0, len(text) - MAX_LENGTH - MARGIN)
 
 
-def _values(around: Surroundings) -> list[str]:
-    return [text for value in around.values for text in texts_in(value) if text not in around.names]
+def _values(around: Surroundings, held: Iterable[Any] = ()) -> list[str] | None:
+    """Return the texts of the values, ``None`` where they are too many to know them all."""
+    texts = texts_in([*around.values, *held])
+    return None if texts is None else [text for text in texts if text not in around.names]
 
 
 def _message_in_stack(error: BaseException) -> str:
@@ -163,6 +166,8 @@ _LINE_END = "\x1e"
 def _without_quotations(around: Surroundings, max_length: int, lines: list[str]) -> list[str]:
     """Return source lines without literals that are prose, and without values: a program may have them in its code."""
     values = _values(around)
+    if values is None:
+        return [""] * len(lines)
     # What is a word may be a name in the code as well; all else that is in a value was written down there.
     words = {value for value in values if len(value) <= MAX_LINE and value.isidentifier()}
     short = ShortValues(values, around.names)

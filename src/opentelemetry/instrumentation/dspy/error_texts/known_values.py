@@ -1,26 +1,21 @@
-"""Texts that a call was given or answered with, and the credentials in settings and environment."""
+"""The credentials in settings and environment, which no text may hold."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..reading import is_kind, is_mapping
 from ..secrets import SECRET, is_secret_name, is_secret_parameter
-from .common_words import PROTOCOL_VALUES, PROTOCOL_WORDS
 from .quotations import RUN, without_runs
+from .value_texts import texts_in
 
-__all__ = ["credentials_in", "environment_credentials", "texts_in", "without_credentials"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-MAX_TEXTS = 400
-MAX_DEPTH = 6
-
-MAX_VALUES = 20_000
-"""Values that are looked at for texts: most of them may be none, and a few lists that hold each other any number."""
+__all__ = ["credentials_in", "environment_credentials", "without_credentials"]
 
 MAX_SETTINGS = 2_000
 """Settings that are looked at for credentials, the outermost first."""
@@ -32,68 +27,6 @@ _WORKING_DIRECTORIES = ("OLDPWD", "PWD")
 """Variables of a shell that are called as passwords are; the paths of the program's files begin with their values."""
 
 
-def texts_in(value: Any) -> list[str]:
-    """Return the texts in a value, as far as a failure warrants to look for them."""
-    search = _Search()
-    _collect(value, search, MAX_DEPTH)
-    return search.found
-
-
-@dataclass(slots=True)
-class _Search:
-    """One search for texts."""
-
-    found: list[str] = field(default_factory=list)
-    left: int = MAX_VALUES
-
-
-def _collect(value: Any, search: _Search, depth: int) -> None:
-    search.left -= 1
-    found = search.found
-    if len(found) >= MAX_TEXTS or search.left < 0 or depth == 0 or value is None or is_kind(value, bool):
-        return
-    # By its own type: a dead weak proxy raises when it is asked for its class, and what stands beside it must be found.
-    if is_kind(value, str):
-        found.append(value)
-        return
-    if is_kind(value, int, float):
-        found.append(str(value))
-        return
-    try:
-        for item in islice(_parts(value), MAX_TEXTS):
-            if search.left <= 0:
-                return
-            _collect(item, search, depth - 1)
-    except Exception:  # noqa: BLE001 - objects of the application may do anything when they are looked at
-        return
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
-        return [
-            part
-            for name, inner in islice(value.items(), MAX_TEXTS)
-            for part in (name, inner)
-            if not _is_of_protocol(part, name)
-        ]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return value
-    store = getattr(value, "_store", None)
-    if isinstance(store, dict):
-        return [*store.values()]
-    inner = getattr(value, "__dict__", None)
-    return [*inner.values()] if isinstance(inner, dict) and not isinstance(value, type) else ()
-
-
-def _is_of_protocol(part: Any, name: Any) -> bool:
-    """Return whether a key or a value of a mapping is the protocol's own word: it says nothing of what it is about."""
-    if not is_kind(name, str):
-        return False
-    if part is name:
-        return name in PROTOCOL_WORDS
-    return name in ("role", "type") and is_kind(part, str) and part in PROTOCOL_VALUES
-
-
 def credentials_in(settings: Any) -> list[str]:
     """Return the secrets in the settings of a client, by their names, in its addresses, and all of its headers."""
     found: list[str] = []
@@ -103,7 +36,7 @@ def credentials_in(settings: Any) -> list[str]:
         for name, value in _first_entries(mapping, left):
             left -= 1
             if is_kind(name, str) and (is_secret_name(name) or "header" in name.lower()):
-                found += texts_in(list(islice(value.values(), MAX_TEXTS)) if is_mapping(value) else value)
+                found += texts_in(value.values() if is_mapping(value) else [value]) or ()
             elif is_mapping(value):
                 waiting.append(value)
             elif is_kind(value, str):
@@ -140,7 +73,9 @@ def _credentials_of_address(address: str) -> list[str]:
         return []
     try:
         parts = urlsplit(address)
-        user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+        # What was encoded as a whole has no host that anybody could find, and a client's error tells it.
+        server = parts.netloc if "@" in parts.netloc else unquote(parts.netloc)
+        user, _, password = server.rpartition("@")[0].partition(":")
         parameters = [value for name, value in parse_qsl(parts.query) if is_secret_parameter(name)]
         raw = [pair.partition("=")[2] for pair in parts.query.split("&") if is_secret_parameter(pair.partition("=")[0])]
     except ValueError:

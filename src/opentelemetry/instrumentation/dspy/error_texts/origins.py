@@ -101,7 +101,7 @@ def chain_of(error: BaseException) -> Iterator[BaseException]:
 def is_from_provider(error: BaseException) -> bool:
     """Return whether a text is that of a server or of the way to it: LiteLLM's, a provider's, DSPy's ``LMError``."""
     for ancestor in type(error).__mro__:
-        package = ancestor.__module__.partition(".")[0]
+        package = str(ancestor.__module__).partition(".")[0]
         if package in _PROVIDERS:
             return True
         if package == "dspy" and _LM_ERROR.match(ancestor.__name__):
@@ -111,7 +111,7 @@ def is_from_provider(error: BaseException) -> bool:
 
 def is_from_library(error: BaseException) -> bool:
     """Return whether a text was written by a library: its own class of exception, or raised in its own code."""
-    if type(error).__module__.partition(".")[0] in _LIBRARIES:
+    if str(type(error).__module__).partition(".")[0] in _LIBRARIES:
         return True
     frame = innermost_frame(error)
     if frame is None:

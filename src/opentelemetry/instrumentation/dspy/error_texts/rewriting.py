@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..written_values import is_soon_written
-from .literals import without_prose
 from .origins import chain_of, is_from_library, is_from_provider, library_frames, literals_of
+from .provider_texts import MAX_CHARACTERS, words_of_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     Told = Callable[[BaseException], str | None]
 
 __all__ = ["text_of", "without_content"]
-
-MAX_CHARACTERS = 16_384
-"""Characters of a text that are gone through; nothing behind them is told."""
 
 _BUILTIN_VALUE = re.compile(
     r"(invalid literal for int\(\) with base \d+: |could not convert string to \w+: |Invalid isoformat string: |"
@@ -41,10 +38,6 @@ _OWN_WORDS_OF_PYTHON = frozenset(
     }
 )
 """Messages without values, which an interpreter of the model's code reports in a text of its own."""
-
-_LIST = re.compile(r"\[\s?[\[{'\"]")
-_MESSAGE = re.compile(r"""["']message["']\s*:\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-_CODES = re.compile(r"""["'](?:code|type|status)["']\s*:\s*["']?([\w.-]{1,60})["']?""")
 
 
 def text_of(error: BaseException) -> str:
@@ -73,7 +66,10 @@ def without_content(error: BaseException, names: Iterable[str], told: Told, *, a
 
 
 def _rewritten(error: BaseException, names: Iterable[str], inner: Sequence[tuple[str, str]], asks_server: bool) -> str:
-    """Return the text of one exception; ``inner`` are those that led to it, as they read and as they are told."""
+    """Return the text of one exception; ``inner`` are those that led to it, as they read and as they are told.
+
+    The application's own words stay, with those of Python and of libraries that it quotes as they are told.
+    """
     for known, rewrite in _KNOWN.items():
         if any(ancestor.__name__ == known for ancestor in type(error).__mro__):
             try:
@@ -81,11 +77,16 @@ def _rewritten(error: BaseException, names: Iterable[str], inner: Sequence[tuple
             except Exception:  # noqa: BLE001 - another version of the library may have its parts elsewhere
                 return ""
     text = text_of(error)
+    for quoted, told in reversed(inner):
+        if quoted:
+            text = text.replace(quoted, told)
+    if type(error).__module__ == "builtins":
+        text = _NOT_OF_ENUM.sub(r"… is not a valid \1", _BUILTIN_VALUE.sub(r"\1…", text))
     if asks_server or is_from_provider(error):
-        return _of_provider(text)
+        return words_of_provider(text)
     if is_from_library(error):
-        return _literal_parts(error, text, names, inner)
-    return _of_application(error, text, inner)
+        return _literal_parts(error, text, names, [told for _, told in inner if told])
+    return text
 
 
 def _parse_error(error: Any) -> str:
@@ -159,27 +160,13 @@ _KNOWN: dict[str, Callable[[Any], str]] = {
 """How each class of exceptions, by its name, is told without its values."""
 
 
-def _of_provider(text: str) -> str:
-    """Return what a server said in words; what it sent back as a structure holds what it was sent."""
-    # From the first bracket to the last one: such a structure is told by what it says in its own message.
-    spans = [(text.find("{"), text.rfind("}") + 1)]
-    spans += [(found.start(), text.rfind("]") + 1) for found in [_LIST.search(text)] if found]
-    begin, end = min(((first, last) for first, last in spans if 0 <= first < last), default=(0, 0))
-    if end == 0:
-        return without_prose(text[:MAX_CHARACTERS])
-    before, body, after = text[:begin], text[begin:end][:MAX_CHARACTERS], text[end:]
-    said = next((first or second for first, second in _MESSAGE.findall(body)), "")
-    told = " ".join(part for part in (without_prose(said), *dict.fromkeys(_CODES.findall(body))) if part)
-    return f"{without_prose(before[:MAX_CHARACTERS])}{told}{_of_provider(after)}"
+def _literal_parts(error: BaseException, text: str, names: Iterable[str], inner: Iterable[str]) -> str:
+    """Keep what stands in the code that wrote the text, the names of fields, and what was told of exceptions inside.
 
-
-def _literal_parts(error: BaseException, text: str, names: Iterable[str], inner: Sequence[tuple[str, str]]) -> str:
-    """Keep what stands in the code that wrote the text, and the names of fields; ``…`` is in the place of the rest."""
-    for quoted, told in reversed(inner):
-        if quoted:
-            text = text.replace(quoted, told)
+    ``…`` is in the place of the rest.
+    """
     text = text[:MAX_CHARACTERS]
-    literals = {told for _, told in inner if told}
+    literals = {*inner}
     literals |= {literal for code in library_frames(error) for literal in literals_of(code)}
     literals.update(found.group() for found in _EXCEPTION_NAME.finditer(text))
     words = {f"{quote}{name}{quote}" for name in names for quote in ("'", '"')} | {f" {name} " for name in names}
@@ -199,13 +186,3 @@ def _literal_parts(error: BaseException, text: str, names: Iterable[str], inner:
         frames = library_frames(error)
         said = f"in {frames[-1].co_name}" if frames else ""
     return said
-
-
-def _of_application(error: BaseException, text: str, inner: Sequence[tuple[str, str]]) -> str:
-    """Return the application's own words, with those of libraries that it quotes as they are told."""
-    for quoted, told in reversed(inner):
-        if quoted:
-            text = text.replace(quoted, told)
-    if type(error).__module__ == "builtins":
-        text = _NOT_OF_ENUM.sub(r"… is not a valid \1", _BUILTIN_VALUE.sub(r"\1…", text))
-    return text

@@ -74,7 +74,8 @@ _MODEL_FAMILIES = (
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_HOST = re.compile(r"[\w.:%-]+")
+_HOST = re.compile(r"[\w.-]+|[\da-f.]*:[\da-f.:]*(?:%[\w.-]+)?", re.IGNORECASE)
+"""A name, or an address of IP with its zone; a percent sign elsewhere may encode the sign between password and host."""
 
 
 @dataclass(frozen=True, slots=True)
