@@ -63,6 +63,9 @@ SAMPLERS = [
     ALWAYS_OFF,
     DEFAULT_ON,
     DEFAULT_OFF,
+    TraceIdRatioBased(0),
+    ParentBased(TraceIdRatioBased(0)),
+    ParentBasedTraceIdRatio(0),
     *[ParentBased(**{"root": ALWAYS_ON, name: ALWAYS_OFF}) for name in DELEGATES],
     *[ParentBased(**{**dict.fromkeys(DELEGATES, ALWAYS_OFF), name: ALWAYS_ON}) for name in DELEGATES],
 ]

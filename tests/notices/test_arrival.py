@@ -36,6 +36,27 @@ METRICS = (
     "reader = PeriodicExportingMetricReader(OTLPMetricExporter('http://localhost:4318'))\n"
     "metrics.set_meter_provider(MeterProvider([reader]))\n"
 )
+EVENTS = "os.environ['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'] = 'EVENT_ONLY'\n"
+NO_EVENTS = "os.environ['OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT'] = 'false'\n"
+LOGS = (
+    "from opentelemetry._logs import set_logger_provider\n"
+    "from opentelemetry.sdk._logs import LoggerProvider\n"
+    "from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor\n"
+    "loggers = LoggerProvider()\n"
+    "loggers.add_log_record_processor(SimpleLogRecordProcessor(InMemoryLogRecordExporter()))\n"
+    "set_logger_provider(loggers)\n"
+)
+HOOK = (
+    "class Hook:\n    def on_completion(self, **completion):\n        pass\n\n\n"
+    "DSPyInstrumentor().instrument(completion_hook=Hook())\ncall()\nos._exit(0)\n"
+)
+LATE = "DSPyInstrumentor().instrument()\n" + CONTENT + TREE
+UNASKED = (
+    "DSPyInstrumentor().instrument()\n"
+    "del os.environ['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT']\ncall()\nos._exit(0)\n"
+)
+LOG_IN_ORDER = "import logging.config\nlogging.config.dictConfig({'version': 1})\n"
+KEEPING = LOG_IN_ORDER.replace("1}", "1, 'disable_existing_loggers': False}")
 TWICE = "DSPyInstrumentor().instrument()\ncall()\ncall()\n"
 
 
@@ -51,6 +72,10 @@ TOLD = {
     "wrong port": SDK + sending("http://localhost:4318") + METRICS,
     "hidden content": SDK + CONTENT + printing(),
     "no output": SDK + printing() + NO_OUTPUT,
+    "content on events alone": SDK + EVENTS + printing(),
+    "content on events that are off": SDK + EVENTS + NO_EVENTS + LOGS + printing(),
+    "content asked for late": SDK + printing("content=False") + LATE + "call()\nos._exit(0)\n",
+    "silenced exporter": SDK + sending("http://localhost:4317") + LOG_IN_ORDER,
     "console not there": SDK + NAMED + sending("http://localhost:4317"),
 }
 SILENT = {
@@ -60,6 +85,11 @@ SILENT = {
     "content not wanted": SDK + CONTENT + TREE + printing(),
     "content not wanted in code": SDK + CONTENT + printing("content=False"),
     "content shown": SDK + CONTENT + printing("content=True"),
+    "content on events": SDK + EVENTS + LOGS + printing(),
+    "content for a hook": SDK + EVENTS + printing() + HOOK,
+    "content on events, and printed": SDK + EVENTS.replace("EVENT_ONLY", "SPAN_AND_EVENT") + printing("content=True"),
+    "content asked for and taken away": SDK + CONTENT + printing("content=False") + UNASKED,
+    "log set up in order": SDK + sending("http://localhost:4317") + KEEPING,
     "console there": SDK + NAMED + sending("http://localhost:4317") + printing(),
 }
 
@@ -91,6 +121,30 @@ def test_content_that_the_console_does_not_print_is_told_of(ended: dict[str, End
         "OTEL_INSTRUMENTATION_DSPY_CONSOLE=content to see them, or OTEL_INSTRUMENTATION_DSPY_CONSOLE=tree to be told "
         "no more."
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("content on events alone", "no log record is exported (OTEL_LOGS_EXPORTER, or a logger provider that is set "),
+        ("content on events that are off", "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT is false: "),
+    ],
+)
+def test_content_that_is_for_events_which_nobody_gets_is_told_of(ended: dict[str, Ended], name: str, why: str) -> None:
+    [line] = ended[name].notices
+    assert line.startswith(f"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is EVENT_ONLY, and {why}")
+
+
+def test_an_option_that_is_set_too_late_is_told_of(ended: dict[str, Ended]) -> None:
+    [line] = ended["content asked for late"].notices
+    assert line.startswith(
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: set after DSPy was instrumented, and so without effect"
+    )
+
+
+def test_an_exporter_that_cannot_say_what_went_wrong_is_told_of(ended: dict[str, Ended]) -> None:
+    [line] = ended["silenced exporter"].notices
+    assert line.startswith("this program's logging set-up has disabled the loggers of OTLPSpanExporter, so that")
 
 
 def test_a_closed_output_is_told_of_without_a_stack(ended: dict[str, Ended]) -> None:

@@ -20,9 +20,9 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 """
 
 LISTENING = """
@@ -32,6 +32,15 @@ trace.set_tracer_provider(provider)
 """
 
 SAMPLED_OUT = LISTENING.replace("TracerProvider()", "TracerProvider(sampler=ALWAYS_OFF)")
+ROOTS_SAMPLED_OUT = LISTENING.replace("TracerProvider()", "TracerProvider(sampler=ParentBased(ALWAYS_OFF))")
+NO_ROOT_IN_A_SHARE = LISTENING.replace("TracerProvider()", "TracerProvider(sampler=ParentBased(TraceIdRatioBased(0)))")
+SHUT_DOWN = LISTENING.replace("Simple", "Batch").replace("trace.set", "provider.shutdown()\ntrace.set")
+BELOW = """
+context = trace.SpanContext(1, 1, is_remote=True, trace_flags=trace.TraceFlags(1))
+with trace.use_span(trace.NonRecordingSpan(context)):
+    print(call())
+    print(call())
+"""
 METRICS = "metrics.set_meter_provider(MeterProvider([InMemoryMetricReader()]))\n"
 TWICE = "print(call())\nprint(call())\n"
 SCOPE = (
@@ -60,6 +69,9 @@ TOLD = {
     "no provider": CALL + INSTRUMENTED + TWICE,
     "no processor": CALL + INSTRUMENTED + SDK + "trace.set_tracer_provider(TracerProvider())\n" + TWICE,
     "sampled out": CALL + INSTRUMENTED + SDK + SAMPLED_OUT + TWICE,
+    "roots sampled out": CALL + INSTRUMENTED + SDK + ROOTS_SAMPLED_OUT + TWICE,
+    "no root in a share": CALL + INSTRUMENTED + SDK + NO_ROOT_IN_A_SHARE + TWICE,
+    "shut down": CALL + INSTRUMENTED + SDK + SHUT_DOWN + TWICE,
     "usage without instrumentation": CALL + SCOPE + "assert usage.lm_calls == 0\n",
 }
 
@@ -74,6 +86,8 @@ SILENT = {
     + TWICE,
     "metrics alone": CALL + INSTRUMENTED + SDK + METRICS + TWICE,
     "metrics of what is sampled out": CALL + INSTRUMENTED + SDK + SAMPLED_OUT + METRICS + TWICE,
+    "metrics of roots that are sampled out": CALL + INSTRUMENTED + SDK + ROOTS_SAMPLED_OUT + METRICS + TWICE,
+    "below a sampled span": CALL + INSTRUMENTED + SDK + ROOTS_SAMPLED_OUT + BELOW,
     "empty provider on purpose": CALL
     + INSTRUMENTED
     + SDK
@@ -121,6 +135,19 @@ def test_a_sampler_that_takes_nothing_is_told_of(ended: dict[str, Ended]) -> Non
     [line] = ended["sampled out"].notices
 
     assert line.startswith("the sampler takes no span and no metric is exported")
+
+
+@pytest.mark.parametrize("name", ["roots sampled out", "no root in a share"])
+def test_a_sampler_that_takes_no_trace_of_the_program_s_own_is_told_of(ended: dict[str, Ended], name: str) -> None:
+    [line] = ended[name].notices
+
+    assert line.startswith("the sampler takes no trace that begins in this program and no metric is exported")
+
+
+def test_a_provider_that_is_shut_down_is_told_of(ended: dict[str, Ended]) -> None:
+    [line] = ended["shut down"].notices
+
+    assert line.startswith("the tracer provider was shut down before this program's first DSPy call")
 
 
 def test_usage_that_nobody_counts_is_told_of(ended: dict[str, Ended]) -> None:

@@ -98,3 +98,56 @@ def test_under_the_command_every_process_is_instrumented(tmp_path: Path) -> None
 
 def test_forked_processes_inherit_it(tmp_path: Path) -> None:
     assert run(tmp_path, GUARDED.format(initializer=None), "fork") == ("fork True\n", [])
+
+
+FORKING = """
+import multiprocessing
+import sys
+from multiprocessing.util import Finalize
+
+import dspy
+from dspy.utils import DummyLM
+from opentelemetry import trace
+from opentelemetry.instrumentation.dspy import DSPyInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+dspy.configure(lm=DummyLM([{"answer": "In Africa."}] * 9))
+ending = sys.argv[1]
+
+
+def work():
+    if ending == "at its end":
+        Finalize(None, trace.get_tracer_provider().force_flush, exitpriority=1)
+    if ending != "no call":
+        dspy.Predict("question -> answer")(question="Where is the Nile?")
+    if ending == "flushed":
+        trace.get_tracer_provider().force_flush()
+
+
+if __name__ == "__main__":
+    provider = TracerProvider()
+    exporter = InMemorySpanExporter()
+    batches = BatchSpanProcessor(exporter, schedule_delay_millis=600_000)
+    provider.add_span_processor(SimpleSpanProcessor(exporter) if ending == "one by one" else batches)
+    trace.set_tracer_provider(provider)
+    DSPyInstrumentor().instrument()
+    dspy.Predict("question -> answer")(question="Where is the Nile?")
+    for process in [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]:
+        process.start()
+        process.join()
+"""
+
+
+def test_spans_that_forked_processes_lose_are_told_of_once(tmp_path: Path) -> None:
+    _, [line] = run(tmp_path, FORKING, "not flushed")
+
+    assert line.startswith(
+        "a process that multiprocessing has forked ends with 2 spans that were not sent yet, and they are lost: "
+    )
+
+
+@pytest.mark.parametrize("ending", ["flushed", "at its end", "no call", "one by one"])
+def test_forked_processes_that_lose_none_are_not_told_of(tmp_path: Path, ending: str) -> None:
+    assert run(tmp_path, FORKING, ending) == ("", [])

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from otlp_receiver import OtlpReceiver
-from started import BY_COMMAND, each_started, program, started
+from started import BY_COMMAND, CALL, each_started, program, started
+
+from opentelemetry.instrumentation.dspy.config import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +31,8 @@ LOGS = {
     "logging.basicConfig(handlers=[RichHandler(console=Console(stderr=True, width=900))])\n",
     "a file": "import logging\nlogging.basicConfig(filename='program.log')\n",
     "nothing": "import logging\nlogging.basicConfig(handlers=[logging.NullHandler()])\n",
+    "disabled": "import logging.config\nimport opentelemetry.instrumentation.dspy\n"
+    "logging.config.dictConfig({'version': 1})\n",
     "failing": "import logging\n\n\nclass Failing(logging.Handler):\n    def emit(self, record):\n"
     "        record.levelname = None\n\n\nlogging.basicConfig(handlers=[Failing()])\n",
 }
@@ -47,9 +51,56 @@ def test_a_misspelt_option_is_told_once_on_standard_error(ended: dict[str, Ended
 
 
 def test_a_log_that_nobody_sees_is_told_in_a_plain_line(ended: dict[str, Ended]) -> None:
-    assert [len(ended[log].notices) for log in LOGS] == [0, 0, 0, 1, 1, 1]
+    assert [len(ended[log].notices) for log in LOGS] == [0, 0, 0, 1, 1, 0, 1]
     [line] = ended["a file"].notices
     assert line.startswith(WARNING)
+
+
+GENAI = "OTEL_INSTRUMENTATION_GENAI_"
+CAPTURE = f"{GENAI}CAPTURE_MESSAGE_CONTENT"
+
+
+@pytest.mark.complaints
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        (f"{GENAI}CAPTURE_MESAGE_CONTENT", CAPTURE),
+        ("OTEL_INSTRUMENTATION_GEN_AI_CAPTURE_MESSAGE_CONTENT", CAPTURE),
+        ("otel_instrumentation_genai_capture_message_content", CAPTURE),
+        (f"{GENAI}EMIT_EVENTS", f"{GENAI}EMIT_EVENT"),
+        ("OTEL_INSTRUMENTATION_DSP_REDACT", "OTEL_INSTRUMENTATION_DSPY_REDACT"),
+    ],
+)
+def test_what_is_almost_an_option_is_told_with_the_one_that_was_meant(
+    name: str, meant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Options.read(environment={name: "x"})
+
+    assert caplog.messages == [f"{name} is not an option and has no effect. Did you mean {meant}?"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        CAPTURE,
+        f"{GENAI}UPLOAD_BASE_PATH",
+        f"{CAPTURE}_MODE",
+        "OTEL_INSTRUMENTATION_OPENAI_CAPTURE_MESSAGE_CONTENT",
+        "OTEL_TRACES_EXPORTER",
+    ],
+)
+def test_options_of_others_are_theirs(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    Options.read(environment={name: "x"})
+
+    assert caplog.messages == []
+
+
+def test_what_util_genai_says_with_every_call_is_told_once(tmp_path: Path) -> None:
+    programs = {"three calls": CALL + INSTRUMENT + "call()\ncall()\ncall()\n"}
+    ended = each_started(tmp_path, programs, **{f"{GENAI}EMIT_EVENT": "yes", CAPTURE: "true"})["three calls"]
+
+    told = [line.partition(" ")[0] for line in ended.errors.splitlines() if "is not a valid option" in line]
+    assert told == ["true", "yes"]
 
 
 def test_a_log_that_goes_to_otlp_alone_is_told_too(tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ def test_the_page_shows_what_the_doctor_prints(tmp_path: Path, kind: str, variab
             **variables,
         )
     before, _, after = ended.output.partition("Other instrumentations\n")
+    # opentelemetry-instrumentation-logging is among the tests' packages, and not among the reader's.
+    before = re.sub(
+        r"  note    what exporters log of their failures .*? in the program\.\n", "", before, flags=re.DOTALL
+    )
     printed = words(before + "Options\n" + after.partition("\nOptions\n")[2])
 
     assert words(shown(kind))
@@ -60,9 +64,9 @@ def test_every_line_in_the_table_of_notices_is_one_of_the_code() -> None:
         if isinstance(text := shape(node), str)
     )
 
-    assert len(begins) == 15
+    assert len(begins) == 22
     for begin in begins:
-        parts = re.sub(r"traces|4318|http://…", "\0", begin).split("\0")
+        parts = re.sub(r"traces|4318|http://…|OTEL_…|…", "\0", begin).split("\0")
         assert re.search(".*".join(map(re.escape, parts)), texts), begin
 
 

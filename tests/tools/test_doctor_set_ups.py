@@ -66,6 +66,20 @@ def test_a_share_of_the_traces_is_right_whichever_call_it_takes(tmp_path: Path, 
     assert {span.name for span in receiver.spans} == {"chat dummy", "Predict question -> answer"}
 
 
+def test_a_sampler_that_takes_no_trace_of_the_program_s_own_is_told_and_can_be_meant(tmp_path: Path) -> None:
+    with OtlpReceiver() as receiver:
+        ended = doctor(
+            tmp_path,
+            **HTTP,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_TRACES_SAMPLER="parentbased_always_off",
+        )
+
+    assert (ended.code, changes(ended)) == (0, [])
+    said = " ".join(ended.output.split())
+    assert "takes no trace that begins in the program; a second call, below a span of another process, it has" in said
+
+
 def test_a_sampler_that_takes_nothing_is_to_be_changed(tmp_path: Path) -> None:
     ended = doctor(tmp_path, **CONSOLE, OTEL_TRACES_SAMPLER="always_off")
 
@@ -74,7 +88,52 @@ def test_a_sampler_that_takes_nothing_is_to_be_changed(tmp_path: Path) -> None:
     ]
 
 
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+HOOK = "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK"
+NO_LOGS = "no log record is exported (OTEL_LOGS_EXPORTER, or a logger provider that is set in code)"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            {CAPTURE: "EVENT_ONLY"},
+            [f"log events are to have it alone, and {NO_LOGS} -> Change that, or set {CAPTURE}=SPAN_ONLY."],
+        ),
+        ({CAPTURE: "SPAN_AND_EVENT"}, []),
+        (
+            {CAPTURE[:-1]: "SPAN_ONLY"},
+            [f"{CAPTURE[:-1]} is not an option and has no effect. -> Did you mean {CAPTURE}?"],
+        ),
+        (
+            {HOOK: "uplod"},
+            [
+                f"the completion hook uplod gets nothing: uplod is not a valid option for {HOOK}. Must be one of "
+                f"upload. Using noop. -> Correct {HOOK}, or what the hook needs."
+            ],
+        ),
+        (
+            {"OTEL_INSTRUMENTATION_DSPY_BUDGET_USD": "five"},
+            [
+                "OTEL_INSTRUMENTATION_DSPY_BUDGET_USD='five' is not valid -> It takes a number of US dollars from zero "
+                "up. This process has NO budget."
+            ],
+        ),
+    ],
+    ids=["events alone", "events too", "misspelt", "hook", "budget"],
+)
+def test_an_option_that_does_nothing_is_to_be_changed(
+    tmp_path: Path, variables: dict[str, str], expected: list[str]
+) -> None:
+    ended = doctor(tmp_path, **CONSOLE, **variables)
+
+    assert changes(ended) == expected
+    if not expected:
+        assert f"no log event brings it anywhere: {NO_LOGS}" in " ".join(ended.output.split())
+
+
 IN_CODE = """
+import logging.config
 import os
 import sys
 
@@ -96,6 +155,16 @@ def without_a_provider():
 
 def without_a_processor():
     DSPyInstrumentor().instrument(tracer_provider=TracerProvider())
+
+
+def with_a_log_elsewhere():
+    logging.basicConfig(filename="shop.log")
+    of_its_own()
+
+
+def with_a_log_in_order():
+    logging.config.dictConfig({"version": 1})
+    of_its_own()
 
 
 def that_exits():
@@ -136,3 +205,25 @@ def test_what_a_function_leaves_out_is_told(tmp_path: Path, function: str, chang
     ended = doctor(tmp_path, "--setup", f"shop:{function}")
 
     assert (ended.code, changes(ended)) == (1, [change])
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("with_a_log_elsewhere", "what exporters log of their failures is not shown on standard error: it goes to "),
+        (
+            "with_a_log_in_order",
+            "what exporters log of their failures is told nowhere: the logging set-up has disabled",
+        ),
+        ("of_its_own", ""),
+    ],
+)
+def test_failures_that_nobody_will_see_are_told_of(tmp_path: Path, function: str, said: str) -> None:
+    (tmp_path / "shop.py").write_text(IN_CODE)
+    with OtlpReceiver() as receiver:
+        ended = doctor(tmp_path, "--setup", f"shop:{function}", BACKEND=f"{receiver.endpoint}/v1/traces")
+
+    assert (ended.code, changes(ended)) == (0, [])
+    told = " ".join(ended.output.split())
+    assert said in told
+    assert ("what exporters log" in told) is bool(said)

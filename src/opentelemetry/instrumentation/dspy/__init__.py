@@ -29,10 +29,11 @@ from .budgets.process import bound_process, leave_process_unbounded
 from .budgets.stop import BudgetExceededError, BudgetStop
 from .config import Options
 from .feedback import record_feedback, send_feedback_to
-from .instrument_calls import InstrumentCall
+from .instrument_calls import InstrumentCall, variables_of_program
 from .labels.baggage import Baggage
 from .language_models.own_prices import PricedCall
 from .notices.first_call import FirstCall
+from .notices.forked_processes import watch_for_lost_spans
 from .notices.log_lines import show_warnings, tell_of_conflict
 from .notices.processes import is_run_by_import, watch_for_processes
 from .notices.usage import note_instrumented
@@ -185,6 +186,7 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         )
         send_feedback_to(telemetry)
         note_instrumented()
+        watch_for_lost_spans(lambda: kwargs.get("tracer_provider") or get_tracer_provider())
         count_exceeded_with(telemetry.metrics.budget_exceeded)
         let_bounds_be_kept(True)
         bound_process()
@@ -198,6 +200,7 @@ class DSPyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         count_exceeded_with(None)
         let_bounds_be_kept(False)
         leave_process_unbounded()
+        watch_for_lost_spans(None)
         if self._patcher is not None:
             self._patcher.remove()
         if self._hooks is not None:
@@ -210,7 +213,8 @@ _lock = threading.RLock()
 
 
 def _first_call(given: Mapping[str, Any]) -> FirstCall:
-    return FirstCall(given.get("tracer_provider"), given.get("meter_provider"), given.get("logger_provider"))
+    names = ("tracer_provider", "meter_provider", "logger_provider", "completion_hook")
+    return FirstCall(**{name: given.get(name) for name in names}, variables=variables_of_program())
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -6,7 +6,6 @@ completion hook are the conventions', and ``opentelemetry-util-genai`` reads the
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from .labels.baggage_names import baggage_names_of
 from .language_models.own_prices import OwnPrices
 from .language_models.price_files import PriceFileError
+from .option_names import warn_of_unknown_names
 from .propagation.hosts import NO_HOSTS, NamedHosts, Propagate, hosts_of
 from .variables import choice_in, log_invalid, switch_in, whole_number_in
 
@@ -215,7 +215,7 @@ class Options:
         What is given as an argument goes before what the environment says.
         """
         variables = os.environ if environment is None else environment
-        _warn_about_unknown_names(variables)
+        warn_of_unknown_names(variables, PREFIX, OPTIONS)
         switch_in(variables, NOTICES, default=True)
         return cls(
             content_max_length=whole_number_in(variables, CONTENT_MAX_LENGTH, DEFAULT_CONTENT_MAX_LENGTH, "characters"),
@@ -282,16 +282,3 @@ def console_shows(environment: Mapping[str, str] | None = None) -> frozenset[str
         DEFAULT_CONSOLE,
     )
     return frozenset({DEFAULT_CONSOLE})
-
-
-def _warn_about_unknown_names(variables: Mapping[str, str]) -> None:
-    for name in sorted(variables):
-        if not name.startswith(PREFIX) or name in OPTIONS:
-            continue
-        close = difflib.get_close_matches(name[len(PREFIX) :], [known[len(PREFIX) :] for known in OPTIONS], n=1)
-        _logger.warning(
-            "%s is not an option of opentelemetry-instrumentation-dspy and has no effect.%s Its options: %s.",
-            name,
-            f" Did you mean {PREFIX}{close[0]}?" if close else "",
-            ", ".join(OPTIONS),
-        )

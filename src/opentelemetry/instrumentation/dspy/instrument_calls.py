@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["InstrumentCall", "only_these_variables"]
+__all__ = ["InstrumentCall", "only_these_variables", "variables_of_program"]
 
 _PREFIX = "OTEL_"
 
@@ -32,11 +32,22 @@ class InstrumentCall:
 def only_these_variables(variables: Mapping[str, str]) -> Iterator[None]:
     """Let these be the ``OTEL_*`` variables inside of the block."""
     before = _variables()
+    _around.append(before)
     _put(variables)
     try:
         yield
     finally:
         _put(before)
+        _around.pop()
+
+
+_around: list[Mapping[str, str]] = []
+"""The variables of the program, while others stand in their place."""
+
+
+def variables_of_program() -> Mapping[str, str]:
+    """Return the ``OTEL_*`` variables as the program has set them by now."""
+    return _around[0] if _around else _variables()
 
 
 def _variables() -> dict[str, str]:

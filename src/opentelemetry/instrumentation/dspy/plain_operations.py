@@ -149,8 +149,9 @@ class PlainOperations:
         ``None`` where its spans are not plain, since a completion hook or log events of it are to have the calls, and
         where a version of it has its instruments elsewhere.
         """
-        emits_events = os.environ.get(OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT, "").strip().lower() == "true"
-        if emits_events or handler.should_capture_content() or not _IS_KNOWN:
+        # Of a value that is none util-genai tells, where it has the calls.
+        emits_none = os.environ.get(OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT, "").strip().lower() in ("", "false")
+        if not emits_none or handler.should_capture_content() or not _IS_KNOWN:
             return None
         instruments = getattr(handler, "_instruments", None)
         duration, tokens = getattr(instruments, _DURATION, None), getattr(instruments, _TOKENS, None)

@@ -76,8 +76,10 @@ def drops_of(sampler: object) -> Drops:
 
 
 def _drops_of(sampler: Any) -> Drops:
+    if _drops_all(sampler):
+        return NEVER_ASKED
     if _is(sampler, *_STATIC):
-        return NEVER_ASKED if _drops_all(sampler) else ASKED_ALWAYS
+        return ASKED_ALWAYS
     if _is(sampler, "TraceIdRatioBased"):
         # Whether the parent is sampled tells nothing: another provider's sampler may have decided that.
         return Drops(keeps_attributes=True, keeps_below=sampler.bound)
@@ -90,6 +92,8 @@ def _drops_of(sampler: Any) -> Drops:
 
 
 def _drops_all(sampler: Any) -> bool:
+    if _is(sampler, "TraceIdRatioBased"):
+        return bool(sampler.bound <= 0)
     return _is(sampler, *_STATIC) and not sampler._decision.is_recording()
 
 

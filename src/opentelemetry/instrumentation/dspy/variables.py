@@ -50,6 +50,6 @@ def switch_in(variables: Mapping[str, str], name: str, *, default: bool = False)
     return default
 
 
-def log_invalid(name: str, text: str, what_it_takes: str) -> None:
+def log_invalid(name: str, text: str, what_it_takes: str, level: int = logging.WARNING) -> None:
     """Log that the value of a variable is none."""
-    _logger.warning("%s=%r is not valid: %s", name, text, what_it_takes)
+    _logger.log(level, "%s=%r is not valid: %s", name, text, what_it_takes)

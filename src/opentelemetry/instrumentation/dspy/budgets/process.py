@@ -11,6 +11,7 @@ from ..amounts import money_words
 from ..config import BUDGET_USD
 from ..context import NO_CALL
 from ..usage import SCOPE
+from ..variables import log_invalid
 from .bounded_scopes import BoundedScope
 from .bounds import Bounds
 from .enforcement import BOUNDS
@@ -18,7 +19,7 @@ from .enforcement import BOUNDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["bound_process", "leave_process_unbounded"]
+__all__ = ["bound_process", "budget_in", "leave_process_unbounded"]
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def bound_process(environment: Mapping[str, str] | None = None) -> None:
 
     What was spent stays spent where DSPy is instrumented anew.
     """
-    dollars = _dollars((os.environ if environment is None else environment).get(BUDGET_USD, "").strip())
+    dollars = budget_in(os.environ if environment is None else environment)
     if dollars is None:
         return
     scope = next((each for each in _kept if each.bounds.max_cost == dollars), None)
@@ -47,7 +48,9 @@ def bound_process(environment: Mapping[str, str] | None = None) -> None:
     )
 
 
-def _dollars(text: str) -> float | None:
+def budget_in(variables: Mapping[str, str]) -> float | None:
+    """Return the budget that the environment names, in US dollars; what is none is logged."""
+    text = variables.get(BUDGET_USD, "").strip()
     if not text:
         return None
     try:
@@ -56,11 +59,8 @@ def _dollars(text: str) -> float | None:
         dollars = math.nan
     if math.isfinite(dollars) and dollars >= 0:
         return dollars
-    _logger.error(
-        "%s=%r is not valid: it takes a number of US dollars from zero up. This process has NO budget.",
-        BUDGET_USD,
-        text,
-    )
+    takes = "it takes a number of US dollars from zero up. This process has NO budget."
+    log_invalid(BUDGET_USD, text, takes, logging.ERROR)
     return None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.util.genai.environment_variables import OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
 
 from ..config import CONSOLE
+from ..notices.first_call import LATE_OPTIONS
 from ..notices.lines import is_told, tell
 from .contents import has_content
 from .tree import is_lm_call
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .pending import Piece
     from .tree import Node
 
-__all__ = ["carries_content", "missing_words", "tell_of_hidden_content"]
+__all__ = ["carries_content", "missing_words", "tell_of_hidden_content", "tell_of_late_content"]
 
 _HIDDEN = "content is not printed"
 
@@ -51,6 +52,19 @@ def tell_of_hidden_content(piece: Piece) -> None:
             _HIDDEN,
             f"prompts and replies are recorded, and dspy_console prints none of them. Set {CONSOLE}=content to see "
             f"them, or {CONSOLE}=tree to be told no more.",
+        )
+
+
+def tell_of_late_content(piece: Piece) -> None:
+    """Tell, on standard error, that content was asked for, and not in time: trees without it look as they did."""
+    name = OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
+    mode = os.environ.get(name, "").strip().upper()
+    if mode in ("SPAN_ONLY", "SPAN_AND_EVENT") and not is_told(LATE_OPTIONS) and carries_content(piece) is False:
+        tell(
+            LATE_OPTIONS,
+            f"{name} is {mode}, and spans carry no prompts and replies: it was set after DSPy was instrumented, or the "
+            "log says why nothing is recorded. Set it before; in a notebook, %reload_ext "
+            "opentelemetry.instrumentation.dspy reads it again.",
         )
 
 

@@ -13,7 +13,7 @@ from .cells import CELLS
 from .characters import characters_for
 from .lines import lines_of, remark, side_by_side
 from .markup import html_of
-from .missing import carries_content, missing_words, tell_of_hidden_content
+from .missing import carries_content, missing_words, tell_of_hidden_content, tell_of_late_content
 from .notebook import shell_of_notebook, show_below
 from .outputs import is_terminal, tell_of_plain_terminal
 from .progress_bars import beside_progress_bars
@@ -127,6 +127,8 @@ class Printer:
         lines = lines_of(piece, characters=characters, width=width, view=view)
         if self._may_hide_content:
             tell_of_hidden_content(piece)
+        if not view.content:
+            tell_of_late_content(piece)
         carries = None if self._told_of_content else carries_content(piece)
         if carries is not None:
             self._told_of_content = True

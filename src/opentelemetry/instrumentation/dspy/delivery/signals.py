@@ -6,7 +6,7 @@ taken care of: nothing is ever said of a provider that is not known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from opentelemetry._logs import NoOpLoggerProvider
@@ -18,11 +18,11 @@ from ..samplers import NEVER_ASKED, drops_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["State", "Taken", "logs_taken_by", "metrics_taken_by", "spans_taken_by"]
+__all__ = ["State", "Taken", "logs_taken_by", "metrics_taken_by", "spans_taken_by", "spans_waiting_in"]
 
-State: TypeAlias = Literal["taken", "unset", "noop", "disabled", "sampled out", "not exported"]
+State: TypeAlias = Literal["taken", "unset", "noop", "disabled", "sampled out", "not exported", "shut down"]
 """Why nobody gets a signal: no provider is set, the API's empty one is set on purpose, ``OTEL_SDK_DISABLED``, a sampler
-that takes no span, a provider without any exporter; ``taken`` where somebody gets it, or may."""
+that takes no span, a provider without any exporter or one that is shut down; ``taken`` where somebody may get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Taken:
     state: State
     exporters: tuple[Any, ...] = ()
     """Those that the SDK's own processors and readers hand it to."""
+    begins_no_trace: bool = False
+    """Whether the sampler drops every span that has none above it; one of a trace that begins elsewhere it may take."""
 
 
 def spans_taken_by(provider: Any) -> Taken:
@@ -44,10 +46,14 @@ def spans_taken_by(provider: Any) -> Taken:
         return Taken("taken")
     if getattr(provider, "_disabled", False):
         return Taken("disabled")
-    exporters = tuple(_exporters(getattr(provider, "_active_span_processor", None), "_span_processors"))
-    if _takes_nothing(getattr(provider, "sampler", None)):
+    processors = getattr(provider, "_active_span_processor", None)
+    exporters = tuple(_exporters(processors, "_span_processors"))
+    drops = drops_of(getattr(provider, "sampler", None))
+    if drops is NEVER_ASKED:
         return Taken("sampled out", exporters)
-    return _exported(getattr(provider, "_active_span_processor", None), "_span_processors", exporters)
+    if _is_shut_down(processors):
+        return Taken("shut down", exporters)
+    return replace(_exported(processors, "_span_processors", exporters), begins_no_trace=drops.root)
 
 
 def metrics_taken_by(provider: Any) -> Taken:
@@ -77,9 +83,21 @@ def logs_taken_by(provider: Any) -> Taken:
     return _exported(processors, "_log_record_processors", tuple(_exporters(processors, "_log_record_processors")))
 
 
-def _takes_nothing(sampler: Any) -> bool:
-    is_none_of_all = type(sampler).__name__ == "TraceIdRatioBased" and getattr(sampler, "rate", None) == 0
-    return is_none_of_all or drops_of(sampler) is NEVER_ASKED
+def spans_waiting_in(provider: Any) -> int:
+    """Return how many spans wait for the next batch of a tracer provider, as far as it tells."""
+    batches = _batches(getattr(provider, "_active_span_processor", None))
+    return max((len(getattr(batch, "_queue", ())) for batch in batches), default=0)
+
+
+def _batches(processors: Any) -> list[Any]:
+    parts = getattr(processors, "_span_processors", None) or ()
+    return [getattr(part, "_batch_processor", None) for part in parts]
+
+
+def _is_shut_down(processors: Any) -> bool:
+    """Return whether all processors take spans in batches and were shut down: those drop what comes without a word."""
+    batches = _batches(processors)
+    return bool(batches) and all(getattr(batch, "_shutdown", False) is True for batch in batches)
 
 
 def _is_of(provider: Any, package: str) -> bool:

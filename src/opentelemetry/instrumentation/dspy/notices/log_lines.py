@@ -16,7 +16,7 @@ from .lines import tell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["show_warnings", "tell_of_conflict"]
+__all__ = ["handlers_elsewhere", "is_silenced", "show_warnings", "tell_of_conflict"]
 
 _LOGGERS = ("opentelemetry.instrumentation.dspy", "opentelemetry.util.genai")
 """This library's, and that of the library which reads the options of the GenAI conventions for it."""
@@ -29,6 +29,7 @@ class _Witness(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
+        self._shown: set[tuple[str, str]] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Leave a record to the handlers that show it, to Python's last resort where there is none, else tell it."""
@@ -40,7 +41,10 @@ class _Witness(logging.Handler):
         others = [handler for handler in _handlers_of(record.name) if handler is not self]
         if not others:
             last_resort = logging.lastResort
-            if last_resort is not None and record.levelno >= last_resort.level:
+            # util-genai says with each call again that a value is none.
+            said = (record.name, record.getMessage())
+            if last_resort is not None and record.levelno >= last_resort.level and said not in self._shown:
+                self._shown.add(said)
                 last_resort.handle(record)
         elif not _is_shown_by(others, record.levelno):
             text = record.getMessage()
@@ -56,6 +60,23 @@ def show_warnings() -> None:
         logger = logging.getLogger(name)
         if _witness not in logger.handlers:
             logger.addHandler(_witness)
+    for name, known in list(logging.root.manager.loggerDict.items()):
+        # logging.config disables all loggers that there are, unless it is told to leave them.
+        if name.startswith(_LOGGERS) and isinstance(known, logging.Logger):
+            known.disabled = False
+
+
+def is_silenced(exporter: object) -> bool:
+    """Return whether an exporter of OpenTelemetry's logs what goes wrong by a logger that is disabled."""
+    names = {ancestor.__module__ for ancestor in type(exporter).__mro__}
+    known = logging.root.manager.loggerDict
+    of_exporters = [known.get(name) for name in names if name.startswith("opentelemetry.exporter.")]
+    return any(isinstance(logger, logging.Logger) and logger.disabled for logger in of_exporters)
+
+
+def handlers_elsewhere() -> list[logging.Handler]:
+    """Return the handlers of the root logger where none of them shows a warning to whoever starts the program."""
+    return [] if _is_shown_by(logging.root.handlers, logging.WARNING) else logging.root.handlers
 
 
 def tell_of_conflict(conflict: object) -> None:

@@ -37,7 +37,8 @@ def examine(*, set_up_by: str | None = None, timeout: float = 5.0) -> list[Secti
     with HeardLog() as heard:
         sections = [versions_found()]
         who = set_up(set_up_by, variables, heard)
-        sections += [who.section, peers_found(), options_found(variables, heard), content_found(variables, heard)]
+        content = content_found(variables, who.signals["logs"], heard)
+        sections += [who.section, peers_found(), options_found(variables, heard), content]
         endpoints = endpoints_found(who, timeout)
         sections.append(endpoints.section)
         if not dspy_is_supported():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.environment_variables import OTEL_PROPAGATORS
 
+from ..budgets.process import budget_in
 from ..config import BAGGAGE, BAGGAGE_METRICS, OPTIONS, PREFIX, Options, console_shows
 from .findings import Section
 
@@ -32,11 +33,12 @@ def options_found(variables: Mapping[str, str], heard: HeardLog) -> Section:
     heard.take("opentelemetry.instrumentation.dspy.config")
     options = Options.read(environment=variables)
     console_shows(variables)
+    budget_in(variables)
     wrong = heard.take("opentelemetry.instrumentation.dspy.config")
     for line in wrong:
         text, _, rest = line.partition(": it takes ")
         text, _, named = text.partition(" Did you mean ") if not rest else (text, "", "")
-        remedy = f"It takes {rest}" if rest else f"Did you mean {named}" if named else "Unset it."
+        remedy = f"It takes {rest}" if rest else f"Did you mean {named}" if named else "Correct it, or unset it."
         section.change("own", text.partition(" Its options: ")[0], remedy.partition(" Its options: ")[0])
     for name in OPTIONS:
         if variables.get(name, "").strip() and not any(line.startswith(f"{name}=") for line in wrong):
@@ -94,7 +96,7 @@ def _add_misspelt(section: Section, name: str) -> None:
 
 
 def _known_names() -> frozenset[str]:
-    known = set(OPTIONS)
+    known: set[str] = set()
     for point in entry_points(group=_GROUP):
         with contextlib.suppress(ImportError):
             known.update(name for name in vars(point.load()).values() if isinstance(name, str) and name[:5] == "OTEL_")

@@ -15,6 +15,7 @@ from opentelemetry.metrics import get_meter_provider
 from opentelemetry.trace import get_tracer_provider
 
 from ..delivery.signals import Taken, logs_taken_by, metrics_taken_by, spans_taken_by
+from ..notices.log_lines import handlers_elsewhere, is_silenced
 from ..notices.started_by import configurators, has_sdk, is_left_out, is_started_by_command
 from .advice import OTLP, advice_on_set_up
 from .findings import Section
@@ -22,7 +23,7 @@ from .signals_found import add_signals
 from .versions_found import dspy_is_supported
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .heard import HeardLog
 
@@ -66,6 +67,7 @@ def set_up(by: str | None, variables: Mapping[str, str], heard: HeardLog) -> Set
     if has_sdk():
         add_signals(section, signals)
     _add_instrumentor(section, variables)
+    _add_log_of_exporters(section, signals.values())
     return SetUp(section, signals, providers)
 
 
@@ -160,6 +162,31 @@ def _add_distros(section: Section) -> None:
         )
     elif distros:
         section.ok("distro", f"distro: {chosen or distros[0]}", chosen or distros[0])
+
+
+def _add_log_of_exporters(section: Section, signals: Iterable[Taken]) -> None:
+    """Add why failures to send are told where nobody looks who starts the program."""
+    if any(is_silenced(exporter) for taken in signals for exporter in taken.exporters):
+        section.note(
+            "log_disabled",
+            "what exporters log of their failures is told nowhere: the logging set-up has disabled their loggers",
+            remedy="Set disable_existing_loggers to False in what logging.config is given.",
+        )
+        return
+    handlers = handlers_elsewhere()
+    names = sorted({type(handler).__name__ for handler in handlers})
+    if not handlers:
+        return
+    is_ours = any(type(handler).__module__.startswith("opentelemetry") for handler in handlers)
+    section.note(
+        "log_handlers",
+        f"what exporters log of their failures is not shown on standard error: it goes to {', '.join(names)} alone, "
+        "unless the program sets up its log in another way",
+        names,
+        remedy="Set OTEL_PYTHON_LOG_CORRELATION=true, or call logging.basicConfig() in the program."
+        if is_ours
+        else "Give the root logger a handler that writes to standard error.",
+    )
 
 
 def _add_instrumentor(section: Section, variables: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ _WHY = {
     "noop": ("the API's empty provider is set, which records nothing", "Set a provider of the SDK."),
     "disabled": ("OTEL_SDK_DISABLED is true: nothing is recorded", "Unset it."),
     "sampled out": ("the sampler takes no span", "Set OTEL_TRACES_SAMPLER to another one, or leave it out."),
+    "shut down": ("the tracer provider is shut down", "Call its shutdown() after the last DSPy call."),
     "unset": ("no provider is set", "See above."),
     "not exported": ("not exported", "Name an exporter in OTEL_TRACES_EXPORTER, such as otlp, or add one in code."),
 }

@@ -71,7 +71,7 @@ def trial_call(who: SetUp, endpoints: Endpoints, timeout: float, heard: HeardLog
         return section
     section.ok("made", "a predictor was called on DSPy's DummyLM, and recorded")
     if is_second:
-        section.note("sampled", f"{_sampler_of(who)} has taken a second call, and left out the first, as it does some")
+        _add_sampler(section, who)
     for signal, flush in flushes.items():
         _follow(section, signal, followed[signal], who, endpoints, (flush, timeout, printed), heard)
     for taken in who.signals.values():
@@ -109,6 +109,18 @@ def _calls_again(who: SetUp, followed: Sequence[_Followed], flush: Callable[[], 
 def _sampler_of(who: SetUp) -> str | None:
     sampler = getattr(who.providers["traces"], "sampler", None)
     return None if sampler is None else f"the sampler ({type(sampler).__name__})"
+
+
+def _add_sampler(section: Section, who: SetUp) -> None:
+    if who.signals["traces"].begins_no_trace:
+        section.note(
+            "sampled",
+            f"{_sampler_of(who)} takes no trace that begins in the program; a second call, below a span of another "
+            "process, it has taken",
+            remedy="Set OTEL_TRACES_SAMPLER to another one, unless all traces begin in other processes.",
+        )
+    else:
+        section.note("sampled", f"{_sampler_of(who)} has taken a second call, and left out the first, as it does some")
 
 
 def _call_below_a_sampled_span() -> None:
