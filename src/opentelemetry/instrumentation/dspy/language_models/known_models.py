@@ -148,9 +148,7 @@ def _describe(language_model: Any, settings: tuple[Any, ...]) -> KnownModel:
         gen_ai.GEN_AI_REQUEST_MODEL: identity.model,
     }
     if server is not None:
-        at_start[SERVER_ADDRESS] = server.host
-        if server.port is not None:
-            at_start[SERVER_PORT] = server.port
+        at_start.update(server.attributes)
     return KnownModel(
         identity,
         text,

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAiProviderNameValues
+from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from ..encodable import encodable
 from ..reading import is_kind, read, text_of_name
@@ -92,6 +93,11 @@ class ServerAddress:
 
     host: str
     port: int | None
+
+    @property
+    def attributes(self) -> dict[str, str | int]:
+        """The same as attributes of spans and points."""
+        return {SERVER_ADDRESS: self.host} if self.port is None else {SERVER_ADDRESS: self.host, SERVER_PORT: self.port}
 
 
 @lru_cache(maxsize=1024)

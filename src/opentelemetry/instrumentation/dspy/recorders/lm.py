@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv._incubating.attributes.openai_attributes import OPENAI_API_TYPE
-from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from .. import semconv
 from ..blocks import ATTRIBUTES, CONVERSATION_ID
@@ -259,10 +258,8 @@ class LMRecording(Recording):
         endpoint = self._under_way.endpoint
         server = server_address(endpoint) if endpoint and self._model.server is None else None
         if server is not None:
-            found = {SERVER_ADDRESS: server.host, SERVER_PORT: server.port}
-            found = {name: value for name, value in found.items() if value is not None}
-            opened.attributes.update(found)
-            point = {**point, **found}
+            opened.attributes.update(server.attributes)
+            point = {**point, **server.attributes}
         if isinstance(opened, PlainInference):
             opened.metric_attributes = point
         elif self._outer is None:
