@@ -177,7 +177,7 @@ def test_the_variables_of_a_page_send_what_its_backend_takes(name: str, tmp_path
             cwd=tmp_path,
             env={**inherited, **SECRETS, "PATH": paths, **QUICKLY},
             capture_output=True,
-            timeout=60,
+            timeout=110,
             check=False,
             encoding="utf-8",
         )

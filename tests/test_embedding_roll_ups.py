@@ -145,7 +145,7 @@ def test_batches_that_run_side_by_side_in_one_function_are_all_counted(
     telemetry: Recorded, embedder: dspy.Embedder
 ) -> None:
     """A function that hands its texts to several threads: their replies are its own."""
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=110)
 
     class Part(dspy.Module):
         def forward(self, text: str) -> Any:
@@ -235,7 +235,7 @@ def test_a_search_for_neighbours_has_what_it_embeds(telemetry: Recorded, lm: dsp
 
 
 def test_a_batch_of_several_callers_has_what_it_embeds(telemetry: Recorded, embedder: dspy.Embedder) -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=110)
     unbatchify = dspy.utils.unbatchify.Unbatchify(
         lambda texts: list(embedder(texts)), max_batch_size=2, max_wait_time=10.0
     )

@@ -48,7 +48,7 @@ def run(program: str, **settings: str) -> str:
         [sys.executable, str(SUPPORT_DESK / program)],
         env={**environment, **settings},
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=110,
         check=True,
         encoding="utf-8",
     )

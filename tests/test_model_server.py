@@ -23,7 +23,7 @@ def server() -> Iterator[ModelServer]:
 
 
 def post(server: ModelServer, path: str, body: Mapping[str, object]) -> tuple[int, Mapping[str, str], Any]:
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=110)
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
     response = connection.getresponse()
     content = response.read().decode()
@@ -144,7 +144,7 @@ def test_two_hundred_requests_are_served_at_the_same_time(server: ModelServer) -
     all_there = threading.Barrier(200)
 
     def answer_when_all_are_there(request: Request) -> str:
-        all_there.wait(timeout=60)
+        all_there.wait(timeout=110)
         return f"answer to {request.prompt.text}"
 
     server.reply = answer_when_all_are_there

@@ -39,4 +39,4 @@ def wait_for_workers() -> None:
     """Wait for threads that DSPy leaves behind: what they send counts too."""
     for thread in threading.enumerate():
         if thread.name.startswith(("ThreadPoolExecutor", "AnyIO")):
-            thread.join(timeout=10)
+            thread.join(timeout=110)

@@ -30,7 +30,7 @@ BUDGET = "OTEL_INSTRUMENTATION_DSPY_BUDGET_USD"
 def in_thread_pool(work: Callable[[], object], times: int = 6) -> list[Any]:
     contexts = [contextvars.copy_context() for _ in range(times)]
     with ThreadPool(2) as pool:
-        return pool.map_async(lambda context: context.run(work), contexts).get(timeout=30)
+        return pool.map_async(lambda context: context.run(work), contexts).get(timeout=110)
 
 
 class Spreading(dspy.Module):  # type: ignore[misc]
@@ -105,7 +105,7 @@ class Forking(dspy.Module):  # type: ignore[misc]
 
     def forward(self, question: str) -> Any:
         with multiprocessing.get_context("fork").Pool(1) as pool:
-            return pool.map_async(answer, [question] * 6, chunksize=1).get(timeout=30)
+            return pool.map_async(answer, [question] * 6, chunksize=1).get(timeout=110)
 
 
 @pytest.mark.complaints

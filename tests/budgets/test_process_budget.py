@@ -72,7 +72,7 @@ def run(
     }
     launcher = Path(sys.executable).with_name("opentelemetry-instrument")
     command = [str(launcher), sys.executable, str(script), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
 
 
 def test_a_program_ends_with_the_error_where_its_budget_is_used_up(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_the_worker_of_a_pool_that_was_forked_inside_a_block_ends_with_an_ordina
 ) -> None:
     start_telemetry()
     with usage_scope(max_calls=3), multiprocessing.get_context("fork").Pool(workers) as pool:
-        found: list[Any] = pool.map_async(work_in_child, [model_server.url] * 4, chunksize=1).get(timeout=60)
+        found: list[Any] = pool.map_async(work_in_child, [model_server.url] * 4, chunksize=1).get(timeout=110)
     # However often a worker comes back to the bound, what was refused there is no call.
     assert set(found) == {"error 3"}
     assert len(model_server.requests) in {3, 3 * workers}
@@ -193,7 +193,7 @@ def test_an_evaluation_in_a_forked_worker_ends_at_once(
 ) -> None:
     start_telemetry()
     with usage_scope(max_calls=3), multiprocessing.get_context("fork").Pool(1) as pool:
-        found: list[Any] = pool.map_async(evaluate_in_child, [model_server.url] * 2, chunksize=1).get(timeout=60)
+        found: list[Any] = pool.map_async(evaluate_in_child, [model_server.url] * 2, chunksize=1).get(timeout=110)
     assert found[1] == "error 3"
     assert len(model_server.requests) == 3
 

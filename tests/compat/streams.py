@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Held", "everything", "leave_after_one", "trace_ended"]
 
-PATIENCE = 30
+PATIENCE = 100
 """Seconds until something that should have happened long ago makes a test fail."""
 
 

@@ -30,7 +30,7 @@ def stopped(work: Callable[[], object], **bounds: Any) -> BudgetExceededError:
         work()
     for thread in threading.enumerate():
         if thread.name.startswith("ThreadPoolExecutor"):
-            thread.join(timeout=10)
+            thread.join(timeout=110)
     return caught.value
 
 

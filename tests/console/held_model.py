@@ -21,5 +21,5 @@ class HeldModel(ModelServer):
         self._free.release(times)
 
     def _hold(self, request: Request) -> Reply:
-        assert self._free.acquire(timeout=60)
+        assert self._free.acquire(timeout=110)
         return Reply(fields={"answer": f"answer {request.number}"})

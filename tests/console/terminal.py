@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgramInTerminal", "Terminal"]
 
-_PATIENCE = 60
+_PATIENCE = 100
 _COLUMNS = 80
 _HEIGHT = 24
 

@@ -62,7 +62,7 @@ def test_what_could_not_be_drawn_is_not_quoted(caplog: pytest.LogCaptureFixture)
     provider.add_span_processor(line)
     provider.get_tracer("opentelemetry.instrumentation.dspy").start_span("invoke_workflow Asker")
     assert line._thread is not None
-    line._thread.join(timeout=30)
+    line._thread.join(timeout=110)
     assert told(caplog) == ("dspy_console could not show the calls that run, and stops to", "ValueError")
 
 

@@ -166,7 +166,7 @@ def test_in_a_file_a_tree_begins_in_a_line_of_its_own_though_the_bar_stays(tmp_p
     }
     with target.open("wb") as out:
         subprocess.run(
-            [sys.executable, "-c", FILE_PROGRAM], env=environment, stdout=out, stderr=out, timeout=60, check=True
+            [sys.executable, "-c", FILE_PROGRAM], env=environment, stdout=out, stderr=out, timeout=110, check=True
         )
     # Whoever reads a file sees no bar go: only line ends separate.
     lines = target.read_bytes().decode().split("\n")

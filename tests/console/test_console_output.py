@@ -179,7 +179,7 @@ def test_a_forked_child_leaves_its_parents_spans_to_the_parent() -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=110,
         check=True,
     )
     assert run.stderr == ""

@@ -207,7 +207,7 @@ def test_the_thread_ends_when_nothing_runs_and_the_stream_is_as_it_was(
     assert terminal.out.write != write
     model.answer()
     program.join()
-    thread.join(timeout=30)
+    thread.join(timeout=110)
     assert drawing_threads() == []
     assert vars(terminal.out).get("write") is None
     assert terminal.out.write == write

@@ -144,7 +144,7 @@ def test_without_rich_a_terminal_gets_plain_text() -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
     with open(ours, "rb", buffering=0) as reader, open(theirs, "wb", buffering=0) as writer:
-        subprocess.run([sys.executable, "-c", WITHOUT_RICH], env=environment, stdout=writer, timeout=60, check=True)
+        subprocess.run([sys.executable, "-c", WITHOUT_RICH], env=environment, stdout=writer, timeout=110, check=True)
         text = reader.read(65_536).decode()
     assert text.splitlines() == [
         "chat gpt-5-mini  500 ms  1,000 → 10  $0.00100",

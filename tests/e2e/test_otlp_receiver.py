@@ -112,7 +112,7 @@ def test_an_independent_receiver_reads_the_same_spans(receiver: OtlpReceiver) ->
         async with OtelTapHttpProtobufReceiver(settings) as tap:
             # These are queued on the loop before the first span can come: the tap keeps nothing for later.
             waiting = [
-                asyncio.ensure_future(tap.await_trace(partial(has_name, name), timeout=10))
+                asyncio.ensure_future(tap.await_trace(partial(has_name, name), timeout=110))
                 for name in ("earlier", "call", "request")
             ]
             await asyncio.to_thread(record_a_call_in_a_request, tracer_provider(f"http://127.0.0.1:{port}"))

@@ -89,7 +89,7 @@ def assert_a_trace_each(telemetry: Recorded) -> None:
 
 def all_at_once(count: int) -> Callable[[Request], None]:
     """A script that answers no request before all of them are there."""
-    barrier = threading.Barrier(count, timeout=30)
+    barrier = threading.Barrier(count, timeout=110)
 
     def script(_: Request) -> None:
         barrier.wait()

@@ -49,7 +49,7 @@ def by_celery(carrier: dict[str, str]) -> list[dict[str, Any]]:
     from celery_worker import answer_task
 
     results = [answer_task.apply_async((question,), headers=carrier) for question in QUESTIONS]
-    return [result.get(timeout=90) for result in results]
+    return [result.get(timeout=110) for result in results]
 
 
 def main(kind: str) -> None:

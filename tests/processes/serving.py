@@ -29,7 +29,7 @@ async def ask(tenant_name: str) -> dict[str, Any]:
     token = tenant(tenant_name)
     try:
         with usage_scope() as usage, trace.get_tracer("service").start_as_current_span(f"ask for {tenant_name}"):
-            async with httpx.AsyncClient(timeout=60) as client:
+            async with httpx.AsyncClient(timeout=110) as client:
                 told = [
                     (
                         await client.post(

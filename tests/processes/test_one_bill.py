@@ -135,9 +135,9 @@ def test_a_service_that_asks_a_worker_over_http_has_the_bill_of_each_request(
         told_where = {**variables, "WORKER_URL": f"http://127.0.0.1:{worker_port}"}
         with running([*serving, "service"], told_where, until="") as port:
             url = f"http://127.0.0.1:{port}/ask"
-            first = httpx.post(url, params={"tenant_name": "t-1"}, timeout=90).raise_for_status().json()
+            first = httpx.post(url, params={"tenant_name": "t-1"}, timeout=110).raise_for_status().json()
             assert_one_bill(first, model_server)
-            second = httpx.post(url, params={"tenant_name": "t-2"}, timeout=90).raise_for_status().json()
+            second = httpx.post(url, params={"tenant_name": "t-2"}, timeout=110).raise_for_status().json()
     assert second["bill"] == first["bill"]
     assert (first["tenants"], second["tenants"]) == (["t-1"] * QUESTIONS, ["t-2"] * QUESTIONS)
     assert_one_trace(receiver, "ask for t-1")

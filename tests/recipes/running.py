@@ -68,7 +68,7 @@ def started(command: list[str], settings: dict[str, str], ready: str, times: int
         yield said
     finally:
         server.terminate()
-        said.extend(server.communicate(timeout=60)[1].splitlines(keepends=True))
+        said.extend(server.communicate(timeout=110)[1].splitlines(keepends=True))
 
 
 def tree(spans: list[SpanRecord]) -> str:

@@ -39,7 +39,7 @@ def test_requests_streams_and_background_tasks_say_whose_they_are_and_what_they_
     with started(SERVE, settings, "running on") as said:
         [address] = re.findall(r"http://\S+", said[-1])
         headers = {"x-user": "u-7", "x-conversation": "c-42"}
-        with httpx.Client(base_url=address, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=address, headers=headers, timeout=110) as client:
             answer = client.get("/ask", params={"question": "Where is the Nile?"}).json()["answer"]
             client.headers.update({"x-user": "u-8", "x-conversation": "c-43"})
             streamed = [client.get("/stream", params={"question": "Where is the Nile?"}).text for _ in range(2)]
@@ -68,7 +68,7 @@ def test_the_baggage_of_a_request_says_whose_it_is(
     }
     with started(SERVE, settings, "running on") as said:
         [address] = re.findall(r"http://\S+", said[-1])
-        with httpx.Client(base_url=address, headers={"x-conversation": "c-42"}, timeout=30) as client:
+        with httpx.Client(base_url=address, headers={"x-conversation": "c-42"}, timeout=110) as client:
             for tenant in ("north", "south", "north"):
                 header = f"tenant.id={tenant},session.id=s-1,secret.plan=none"
                 client.get("/ask", params={"question": "Where is the Nile?"}, headers={"baggage": header})

@@ -54,7 +54,7 @@ def test_uvicorn_alone_delivers_nothing_of_the_last_seconds(receiver: OtlpReceiv
 def test_the_service_ends_as_ever_where_there_is_no_telemetry(settings: dict[str, str]) -> None:
     with started([*UVICORN, SERVICE], settings, "running on") as said:
         [address] = re.findall(r"http://[\d.:]+", said[-1])
-        assert httpx.get(f"{address}/ask", params={"question": "Where is the Nile?"}, timeout=30).status_code == 200
+        assert httpx.get(f"{address}/ask", params={"question": "Where is the Nile?"}, timeout=110).status_code == 200
 
     assert [line for line in said if "ERROR" in line or "Traceback" in line] == []
     assert "Application shutdown complete" in "".join(said)
@@ -67,6 +67,6 @@ def ask_eight_times(command: list[str], ready: str, times: int, settings: dict[s
     with started(["opentelemetry-instrument", *command], settings, ready, times) as said:
         address = re.findall(r"http://[\d.:]+", "".join(said))[0]
         return [
-            httpx.get(f"{address}/ask", params={"question": "Where is the Nile?"}, timeout=30).json()["worker"]
+            httpx.get(f"{address}/ask", params={"question": "Where is the Nile?"}, timeout=110).json()["worker"]
             for _ in range(8)
         ]

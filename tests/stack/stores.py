@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Series", "Store", "prometheus", "victoria_metrics"]
 
-PATIENCE = 30
+PATIENCE = 100
 """Seconds until a program that was started must answer."""
 
 

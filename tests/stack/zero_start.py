@@ -66,7 +66,7 @@ class ZeroStart(LoopbackServer):
         for part in (zeros, request):
             headers = {"Content-Type": "application/x-protobuf"}
             sent = urllib.request.Request(self._target, part.SerializeToString(), headers)
-            urllib.request.urlopen(sent, timeout=10).close()
+            urllib.request.urlopen(sent, timeout=110).close()
 
     def _is_new(self, resource: bytes, metric: str, point: Any) -> bool:
         attributes = b"".join(sorted(one.SerializeToString() for one in point.attributes))
