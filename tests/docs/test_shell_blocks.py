@@ -26,7 +26,7 @@ STUBS = "pip() { :; }\nuv() { :; }\ndocker() { :; }\n"
 """Nothing is installed and no container is started."""
 
 
-ON_PURPOSE = ("OTEL_INSTRUMENTATION_DSPY_CONTENT_MAXLENGTH",)
+ON_PURPOSE = ("OTEL_INSTRUMENTATION_DSPY_CONTENT_MAXLENGTH", "OTEL_INSTRUMENTATION_GEN_AI_CAPTURE_MESSAGE_CONTENT")
 """Misspelt in docs/doctor.md, for the doctor to see."""
 
 OF_BACKENDS = "docs/recipes/backends/"
